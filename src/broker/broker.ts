@@ -1,0 +1,146 @@
+/**
+ * The broker port: what Geoflock needs of a partitioned durable log with transactions.
+ *
+ * Two adapters implement it, `embedded/` (lmdb, the default) and later `kafka/`; one conformance
+ * suite runs against each. Everything exactly-once stands on four promises of this file:
+ *
+ * 1. A transaction's records and table entries become visible together or not at all.
+ * 2. Opening a writer fences every earlier writer of the same name: their commits reject with
+ *    `FencedError` and leave no trace.
+ * 3. Records of one partition are read in the order of their offsets; offsets only grow, and may
+ *    have gaps.
+ * 4. `Committed.flushed` resolves when the commit survives the loss of power. A source is settled,
+ *    and a commit acknowledged outward, only after it.
+ */
+
+/** A log record as a producer hands it over. */
+export interface OutgoingRecord {
+  readonly key: string | null;
+  readonly value: Uint8Array | null;
+  /** Milliseconds since the epoch. */
+  readonly timestamp: number;
+  readonly headers?: RecordHeaders;
+}
+
+export type RecordHeaders = Readonly<Record<string, Uint8Array | string>>;
+
+/** A log record as it is read back. `key` and `value` are valid only until the reader's next read. */
+export interface LogRecord {
+  readonly offset: number;
+  readonly key: string | null;
+  readonly value: Uint8Array | null;
+  readonly timestamp: number;
+  readonly headers: Readonly<Record<string, Uint8Array>>;
+}
+
+export interface TableEntry {
+  readonly key: string;
+  readonly value: Uint8Array;
+}
+
+/** Why a topic exists; decides retention (`log`) or compaction (`table`). */
+export interface TopicSpec {
+  readonly name: string;
+  readonly kind: 'log' | 'table';
+  /** Fixed for the life of the store: a mismatch with an existing topic refuses to start. */
+  readonly partitions: number;
+  /** Logs only. What is not consumed (see `Broker.consumedUpTo`) is never removed. */
+  readonly retention?: { readonly bytes: number; readonly ageMs: number };
+}
+
+export interface Broker {
+  readonly kind: 'embedded' | 'kafka';
+
+  /**
+   * Creates the topics that are missing and checks those that exist.
+   * @throws TopicMismatchError naming topic, expected and found partitions, and the remedy.
+   */
+  declareTopics(topics: readonly TopicSpec[]): Promise<void>;
+
+  /** Opens the writer `name`, fencing any earlier one of that name. */
+  openWriter(name: string): Promise<Writer>;
+
+  /**
+   * Joins `group` over all partitions of `topic`. What this process owns is told to `listener`;
+   * `revoked` is awaited before the partitions can be handed to somebody else, where the broker
+   * allows that.
+   */
+  join(group: string, topic: string, listener: AssignmentListener): Promise<Membership>;
+
+  /** Reads one partition of a log from `offset` (the first existing offset at or after it). */
+  openReader(topic: string, partition: number, offset: number): Promise<PartitionReader>;
+
+  /** First retained offset, and the offset the next record will get. */
+  offsets(topic: string, partition: number): Promise<{ readonly first: number; readonly end: number }>;
+
+  /** All live entries of one table partition as last committed, in ascending order of their keys. */
+  tableEntries(table: string, partition: number, prefix?: string): AsyncIterable<TableEntry>;
+
+  /** One live entry as last committed; the bytes are the caller's own. */
+  tableGet(table: string, partition: number, key: string): Promise<Uint8Array | undefined>;
+
+  /**
+   * Tells that everything below `offset` is durably reflected in committed state: retention may
+   * remove it, and it no longer counts as unconsumed.
+   */
+  consumedUpTo(topic: string, partition: number, offset: number): Promise<void>;
+
+  /** Unconsumed part of a log, over all its partitions. Kafka's is not bounded by us: zero there. */
+  unconsumed(topic: string): { readonly bytes: number; readonly records: number };
+
+  close(): Promise<void>;
+}
+
+export interface AssignmentListener {
+  assigned(partitions: readonly number[]): Promise<void>;
+  revoked(partitions: readonly number[]): Promise<void>;
+  /** Membership was lost for good (not a rebalance): the owner must fail loudly. */
+  failed(error: Error): void;
+}
+
+export interface Membership {
+  readonly group: string;
+  readonly owned: readonly number[];
+  leave(): Promise<void>;
+}
+
+export interface Writer {
+  readonly name: string;
+  /** One transaction at a time; a second `begin` before commit or abort throws. */
+  begin(): Transaction;
+  close(): Promise<void>;
+}
+
+export interface Transaction {
+  /** Appends records to one partition of a log, in order. The value bytes are copied or written before `commit` resolves; do not change them until then. */
+  append(topic: string, partition: number, records: readonly OutgoingRecord[]): void;
+  /** Sets a table entry, or removes it (`null`). */
+  put(table: string, partition: number, key: string, value: Uint8Array | null): void;
+  /**
+   * Makes everything visible at once.
+   * @throws FencedError another writer of this name was opened since.
+   * @throws BrokerFullError no room on disk or in the map; nothing was written, may be tried again.
+   * @throws UnknownOutcomeError it is not known whether it took effect: reopen and restore.
+   */
+  commit(): Promise<Committed>;
+  abort(): Promise<void>;
+}
+
+export interface Committed {
+  /** Resolves when the commit is on stable storage. */
+  readonly flushed: Promise<void>;
+}
+
+export interface PartitionReader {
+  readonly topic: string;
+  readonly partition: number;
+  /** Offset of the next record that `read` will return. */
+  readonly position: number;
+  /**
+   * The next records, together about `maxBytes` of values but at least one record. Waits at the end
+   * of the partition until there is something; resolves with an empty list when `signal` aborts.
+   * The bytes of a batch are valid until the next call.
+   */
+  read(maxBytes: number, signal: AbortSignal): Promise<readonly LogRecord[]>;
+  close(): Promise<void>;
+}
