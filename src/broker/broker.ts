@@ -44,8 +44,19 @@ export interface TopicSpec {
   readonly kind: 'log' | 'table';
   /** Fixed for the life of the store: a mismatch with an existing topic refuses to start. */
   readonly partitions: number;
-  /** Logs only. What is not consumed (see `Broker.consumedUpTo`) is never removed. */
-  readonly retention?: { readonly bytes: number; readonly ageMs: number };
+  /** Logs only. Without it nothing is ever removed. */
+  readonly retention?: Retention;
+}
+
+export interface Retention {
+  /** Of the whole topic, over all its partitions. */
+  readonly bytes: number;
+  readonly ageMs: number;
+  /**
+   * Whether what is not consumed (see `Broker.consumedUpTo`) is kept whatever its size and age. True
+   * unless said otherwise; false suits a topic that Geoflock itself never reads.
+   */
+  readonly retainUnconsumed?: boolean;
 }
 
 export interface Broker {

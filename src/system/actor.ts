@@ -19,6 +19,14 @@ export interface Address<in M> {
   readonly [messages]: (message: M) => void;
 }
 
+/**
+ * The address of a place by its path, whether or not an actor is there. The message type is the
+ * caller's promise: it exists for the compiler only. Prefer the address that `spawn` returns.
+ */
+export function addressOf<M>(path: string): Address<M> {
+  return { path } as unknown as Address<M>;
+}
+
 export interface Behavior<M> {
   /**
    * Handles one message. The next is not handed over before the returned promise has settled.
@@ -27,7 +35,8 @@ export interface Behavior<M> {
   receive(message: M): void | Promise<void>;
   /**
    * Called once, after the last handler has settled and all children have stopped; releases what
-   * the incarnation holds. It is awaited before a new incarnation starts.
+   * the incarnation holds. It is awaited before a new incarnation starts. When it throws, a restart
+   * goes on, `ActorContext.stop` rejects, and a stop of the whole system ends as failed.
    */
   stopped?(): void | Promise<void>;
 }
@@ -51,11 +60,17 @@ export interface ActorContext<M> {
   /** Aborted when this incarnation is told to stop; pass it to everything that waits. */
   readonly signal: AbortSignal;
   spawn<C>(definition: ActorDefinition<C>): Address<C>;
-  /** Stops a child and resolves when it and its descendants have stopped. */
+  /**
+   * Stops a child and resolves when it and its descendants have stopped. Rejects, after that, with
+   * the error of the first `stopped` that threw.
+   */
   stop(child: Address<never>): Promise<void>;
   /** False when the message became a dead letter (unknown or stopped receiver, full mailbox). */
   tell<T>(to: Address<T>, message: T): boolean;
-  /** Sends a message that carries a reply function; rejects with `AskTimeoutError`. */
+  /**
+   * Sends a message that carries a reply function. Rejects with `AskTimeoutError`, at once when the
+   * message became a dead letter; with the reason of `signal` when this incarnation is stopped.
+   */
   ask<T, R>(to: Address<T>, message: (reply: (answer: R) => void) => T, timeoutMs: number): Promise<R>;
   /** Sends `message` to self once after `ms`, unless cancelled or stopped. */
   after(ms: number, message: M): () => void;

@@ -1,0 +1,170 @@
+'use strict';
+
+/** Packages that stand behind a port of ours, and the one file that may import each. */
+const ADAPTERS = {
+  nact: 'src/system/nact.ts',
+  'node-cron': 'src/system/node-cron.ts',
+  lmdb: 'src/broker/embedded/lmdb.ts',
+  kafkajs: 'src/broker/kafka/kafkajs.ts',
+  chokidar: 'src/actors/file-watcher/chokidar.ts',
+  pino: 'src/cli/logging.ts',
+  'pino-pretty': 'src/cli/logging.ts',
+  'hot-shots': 'src/system/hot-shots.ts',
+};
+
+/** Which stage's folder spawns the actors of which; the topology spawns all others. */
+const PARENTS = {
+  'file-watcher': ['ingest'],
+  publisher: ['ingest'],
+  partition: ['partitions'],
+  region: ['partition'],
+};
+
+const TOPOLOGY = '^src/actors/topology\\.ts$';
+
+const escape = (path) => path.replaceAll(/[.\-/]/g, '\\$&');
+
+const onlyAdapters = Object.entries(ADAPTERS).map(([name, file]) => ({
+  name: `only-one-file-imports-${name}`,
+  comment: `${name} is used through a port of ours, so that it can be replaced in one place: ${file}`,
+  severity: 'error',
+  from: { path: '^(src|bench|bin)/', pathNot: `^${escape(file)}$` },
+  to: { path: `(^|/)node_modules/${escape(name)}/` },
+}));
+
+const onlyParents = Object.entries(PARENTS).map(([folder, parents]) => ({
+  name: `only-its-parent-spawns-${folder}`,
+  comment: `An actor is started by the topology or by its parent (${parents.join(', ')})`,
+  severity: 'error',
+  from: { path: '^(src|bench)/', pathNot: [TOPOLOGY, `^src/actors/(${parents.join('|')})/`] },
+  to: { path: `^src/actors/${folder}/.+-actor\\.ts$` },
+}));
+
+/** Files of the folder `from` import nothing of `to`. */
+const never = (name, comment, from, to) => ({
+  name,
+  comment,
+  severity: 'error',
+  from: { path: from },
+  to: { path: to },
+});
+
+/** @type {import('dependency-cruiser').IConfiguration} */
+module.exports = {
+  forbidden: [
+    {
+      name: 'no-cycles',
+      comment: 'Modules that need each other are one module, or a third one is missing. Types count too.',
+      severity: 'error',
+      from: {},
+      to: { circular: true },
+    },
+    {
+      name: 'no-unresolved',
+      comment: 'An import that leads nowhere.',
+      severity: 'error',
+      from: {},
+      to: { couldNotResolve: true },
+    },
+    {
+      name: 'no-undeclared-packages',
+      comment: 'What the product imports is a dependency of package.json, not one of the development only.',
+      severity: 'error',
+      from: { path: '^(src|bin)/' },
+      to: { dependencyTypes: ['npm-dev', 'npm-no-pkg', 'npm-unknown'] },
+    },
+    never(
+      'system-knows-no-stage',
+      'The runtime could run any other system of actors.',
+      '^src/system/',
+      '^src/(actors|broker|rows|geo|clustering|generator|config|cli)/',
+    ),
+    {
+      name: 'broker-stands-alone',
+      comment: 'The log knows nothing of rows or actors; of the runtime it uses small ports only.',
+      severity: 'error',
+      from: { path: '^src/broker/' },
+      to: {
+        path: '^src/',
+        pathNot: ['^src/broker/', '^src/system/(clock|logger|faults|event-loop)\\.ts$'],
+      },
+    },
+    never(
+      'pure-folders-know-no-machinery',
+      'Rows, geometry and clustering are functions of their input.',
+      '^src/(rows|geo|clustering)/',
+      '^src/(actors|broker|system|generator|config|cli)/',
+    ),
+    {
+      name: 'generator-stands-alone',
+      comment: 'It makes files; the pipeline that reads them is not its business.',
+      severity: 'error',
+      from: { path: '^src/generator/' },
+      to: {
+        path: '^src/',
+        pathNot: ['^src/generator/', '^src/system/(clock|event-loop)\\.ts$'],
+      },
+    },
+    {
+      name: 'pure-folders-do-no-io',
+      comment: 'What reads no file, socket or process can be tested, and moved to a thread, as it is.',
+      severity: 'error',
+      from: { path: '^src/(rows|geo|clustering)/' },
+      to: {
+        dependencyTypes: ['core'],
+        path: '^(node:)?(fs|fs/promises|net|http|https|http2|tls|dgram|dns|child_process|cluster|worker_threads)$',
+      },
+    },
+    never(
+      'config-knows-no-stage',
+      'The configuration is read before anything else exists.',
+      '^src/config/',
+      '^src/(actors|broker|generator|cli)/',
+    ),
+    {
+      name: 'actors-see-the-port-only',
+      comment: 'Which broker runs is decided where the system is put together, not in a stage.',
+      severity: 'error',
+      from: { path: '^src/actors/' },
+      to: { path: '^src/broker/[^/]+/' },
+    },
+    {
+      name: 'nothing-imports-the-command-line',
+      comment: 'The command line is one of the doors; only bin/ opens it.',
+      severity: 'error',
+      from: { path: '^(src|bench)/', pathNot: '^src/cli/' },
+      to: { path: '^src/cli/' },
+    },
+    {
+      name: 'source-knows-no-test',
+      comment: 'What ships must not need what does not.',
+      severity: 'error',
+      from: { path: '^(src|bin)/' },
+      to: { path: '^(test|bench)/' },
+    },
+    {
+      name: 'only-the-topology-spawns',
+      comment: 'An actor is reached by its address and its messages, not by importing it.',
+      severity: 'error',
+      from: { path: '^(src|bench)/', pathNot: TOPOLOGY },
+      to: {
+        path: '^src/actors/.+-actor\\.ts$',
+        pathNot: `^src/actors/(${Object.keys(PARENTS).join('|')})/`,
+      },
+    },
+    ...onlyParents,
+    ...onlyAdapters,
+  ],
+  options: {
+    doNotFollow: { path: 'node_modules' },
+    exclude: { path: '^(dist|coverage)/' },
+    tsPreCompilationDeps: true,
+    tsConfig: { fileName: 'tsconfig.json' },
+    moduleSystems: ['es6', 'cjs'],
+    enhancedResolveOptions: {
+      exportsFields: ['exports'],
+      conditionNames: ['import', 'require', 'node', 'default', 'types'],
+      extensions: ['.ts', '.js', '.cjs', '.mjs', '.d.ts'],
+    },
+  },
+};

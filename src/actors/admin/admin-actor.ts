@@ -1,0 +1,34 @@
+import type { ActorDefinition, Address } from '../../system/actor.ts';
+import type { AggregatorMessage } from '../centroid-aggregator/messages.ts';
+import type { IngestMessage } from '../ingest/ingest-actor.ts';
+import type { PartitionsMessage } from '../partitions/partitions-actor.ts';
+import type { AdminMessage } from './messages.ts';
+
+export interface AdminDependencies {
+  readonly ingest: Address<IngestMessage>;
+  readonly partitions: Address<PartitionsMessage>;
+  readonly aggregator: Address<AggregatorMessage>;
+}
+
+/** Every command, whichever door it came through. Commands run beside each other: none waits in line. */
+export function adminActor({ ingest, partitions, aggregator }: AdminDependencies): ActorDefinition<AdminMessage> {
+  return {
+    name: 'admin',
+    setup: (context) => ({
+      receive: ({ sweep, reply }) => {
+        // The order of the data path: what one stage has let go is there for the next.
+        const publish = (): void => {
+          context.tell(aggregator, { type: 'publish-canonical', reply });
+        };
+        const workOff = (): void => {
+          context.tell(partitions, { type: 'drain', reply: publish });
+        };
+        if (sweep === undefined) {
+          workOff();
+        } else {
+          context.tell(ingest, { type: 'sweep', settleTimeoutMs: sweep.settleTimeoutMs, reply: workOff });
+        }
+      },
+    }),
+  };
+}

@@ -1,0 +1,58 @@
+import type { Broker } from '../../broker/broker.ts';
+import type { ModelSource } from '../../clustering/model.ts';
+import { RegionSummary } from '../../clustering/region-summary.ts';
+import { decodeProgress } from '../partition/progress.ts';
+import { joinChunks, parseSummaryKey } from '../partition/summary-chunks.ts';
+import { PROGRESS_KEY, SUMMARY_PREFIX } from '../topics.ts';
+
+export interface CommittedSummaries {
+  /** In the fixed order of a model: by region, then by partition. */
+  readonly sources: readonly ModelSource[];
+  readonly nextOffsets: readonly number[];
+}
+
+/**
+ * The summaries as last committed, partition by partition, and the next offset of each. A partition
+ * whose checkpoint moved while it was read is read again, so that its summaries belong together.
+ */
+export async function committedSummaries(
+  broker: Broker,
+  table: string,
+  partitions: number,
+): Promise<CommittedSummaries> {
+  const sources: ModelSource[] = [];
+  const nextOffsets: number[] = [];
+  for (let partition = 0; partition < partitions; partition++) {
+    for (;;) {
+      const before = await nextOffset(broker, table, partition);
+      const read = await summariesOf(broker, table, partition);
+      if ((await nextOffset(broker, table, partition)) === before) {
+        sources.push(...read);
+        nextOffsets.push(before);
+        break;
+      }
+    }
+  }
+  sources.sort((a, b) => a.region - b.region || a.partition - b.partition);
+  return { sources, nextOffsets };
+}
+
+async function nextOffset(broker: Broker, table: string, partition: number): Promise<number> {
+  const stored = await broker.tableGet(table, partition, PROGRESS_KEY);
+  return stored === undefined ? 0 : decodeProgress(stored).nextOffset;
+}
+
+async function summariesOf(broker: Broker, table: string, partition: number): Promise<ModelSource[]> {
+  const chunks = new Map<string, Uint8Array[]>();
+  for await (const { key, value } of broker.tableEntries(table, partition, SUMMARY_PREFIX)) {
+    const { token, pane, chunk } = parseSummaryKey(key);
+    const id = `${token}/${pane}`;
+    const list = chunks.get(id) ?? [];
+    list[chunk] = value;
+    chunks.set(id, list);
+  }
+  return [...chunks.values()].map((list) => {
+    const { region, tree } = RegionSummary.decode(joinChunks(list));
+    return { region, partition, tree };
+  });
+}

@@ -1,0 +1,21 @@
+import type { Model } from '../../clustering/model.ts';
+
+export type AggregatorMessage =
+  | {
+      /** A partition's checkpoint is on stable storage. */
+      readonly type: 'committed';
+      readonly partition: number;
+      readonly nextOffset: number;
+    }
+  | { readonly type: 'publish-live' }
+  | {
+      /** Publish the canonical model of what is committed; answers when it is written everywhere. */
+      readonly type: 'publish-canonical';
+      readonly reply: (published: PublishedModel) => void;
+    };
+
+export interface PublishedModel {
+  readonly model: Model;
+  /** Next offset of each input partition the model reflects. */
+  readonly nextOffsets: readonly number[];
+}

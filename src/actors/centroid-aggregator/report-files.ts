@@ -1,0 +1,26 @@
+import { mkdir, open, rename } from 'node:fs/promises';
+import { join } from 'node:path';
+import { serializeGeoJson, serializeModel } from '../../clustering/geojson.ts';
+import type { Model } from '../../clustering/model.ts';
+
+export const MODEL_FILE = 'model.json';
+export const CLUSTERS_FILE = 'clusters.geojson';
+
+/** Writes the model for others to read: whole files under their names, never half of one. */
+export async function writeReport(directory: string, model: Model): Promise<void> {
+  await mkdir(directory, { recursive: true });
+  await replaceFile(join(directory, MODEL_FILE), serializeModel(model));
+  await replaceFile(join(directory, CLUSTERS_FILE), serializeGeoJson(model));
+}
+
+async function replaceFile(path: string, text: string): Promise<void> {
+  const temporary = `${path}.${String(process.pid)}.tmp`;
+  const file = await open(temporary, 'w');
+  try {
+    await file.writeFile(text);
+    await file.sync();
+  } finally {
+    await file.close();
+  }
+  await rename(temporary, path);
+}

@@ -1,0 +1,22 @@
+export type FileWatcherMessage =
+  | {
+      /** The folder may have changed: look soon. Only a hint; the scheduled scan is the truth. */
+      readonly type: 'hint';
+    }
+  | { readonly type: 'scan' }
+  | {
+      /** The publisher is through with this path, whatever became of it. */
+      readonly type: 'finished';
+      readonly path: string;
+    }
+  | SweepRequest;
+
+/**
+ * Answer when every file that is present now has been read, has failed, or has not come to rest
+ * within `settleTimeoutMs` (then it counts as failed).
+ */
+export interface SweepRequest {
+  readonly type: 'sweep';
+  readonly settleTimeoutMs: number;
+  readonly reply: () => void;
+}

@@ -1,0 +1,109 @@
+import type { Address } from '../../system/actor.ts';
+import type { Connection } from '../../system/connection.ts';
+import type { RegionMessage } from '../region/messages.ts';
+import {
+  allocateGroupedRows,
+  allocateRowBuffer,
+  type GroupedRows,
+  groupByRegion,
+  ROW_BYTES,
+  type RowBuffer,
+} from './row-buffer.ts';
+
+export interface FanOutOptions {
+  /** Rows collected at most before they must be sent. */
+  readonly capacity: number;
+  /** Number of regions there can be. */
+  readonly regions: number;
+  readonly connection: Connection;
+  readonly regionFor: (region: number) => Address<RegionMessage>;
+  readonly tell: (to: Address<RegionMessage>, message: RegionMessage) => boolean;
+  readonly foldFailed: (offset: number, line: number) => void;
+}
+
+/**
+ * The way from a partition to its regions: collects accepted rows, groups them by region, hands
+ * each region its share, and knows when all of them are handled. Every row in here has its credit.
+ */
+export class FanOut {
+  readonly buffer: RowBuffer;
+  readonly #options: FanOutOptions;
+  readonly #counters: Uint32Array;
+  readonly #spare: GroupedRows[] = [];
+  /** Groups whose rows are not all handled. */
+  #outstanding = 0;
+  #waiting: (() => void)[] = [];
+
+  constructor(options: FanOutOptions) {
+    this.#options = options;
+    this.buffer = allocateRowBuffer(options.capacity);
+    this.#counters = new Uint32Array(options.regions);
+  }
+
+  get room(): number {
+    return this.buffer.capacity - this.buffer.rows;
+  }
+
+  /** Sends all collected rows to their regions. */
+  send(): void {
+    const { buffer } = this;
+    if (buffer.rows === 0) {
+      return;
+    }
+    const { connection, regionFor, tell, foldFailed } = this.#options;
+    const group = this.#spare.pop() ?? allocateGroupedRows(buffer.capacity);
+    const ranges = groupByRegion(buffer, group, this.#counters);
+    buffer.rows = 0;
+    this.#outstanding++;
+    let unhandled = ranges.length;
+    for (const { region, from, to } of ranges) {
+      const address = regionFor(region);
+      const cost = { rows: to - from, bytes: (to - from) * ROW_BYTES };
+      const handled = (): void => {
+        connection.release(cost);
+        unhandled--;
+        if (unhandled === 0) {
+          this.#spare.push(group);
+          this.#outstanding--;
+          this.#notify();
+        }
+      };
+      connection.send(address.path, cost, () => {
+        tell(address, {
+          type: 'rows',
+          rows: group,
+          from,
+          to,
+          handled,
+          foldFailed: (index) => {
+            foldFailed(group.offset[index] as number, group.line[index] as number);
+          },
+        });
+      });
+    }
+  }
+
+  /** Resolves when every row that was sent is handled, or `signal` aborts. */
+  async idle(signal: AbortSignal): Promise<void> {
+    while (this.#outstanding > 0 && !signal.aborted) {
+      await new Promise<void>((resolve) => {
+        this.#waiting.push(resolve);
+        signal.addEventListener(
+          'abort',
+          () => {
+            resolve();
+          },
+          { once: true },
+        );
+      });
+    }
+  }
+
+  #notify(): void {
+    const waiting = this.#waiting;
+    this.#waiting = [];
+    for (const wake of waiting) {
+      wake();
+    }
+  }
+}

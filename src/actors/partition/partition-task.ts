@@ -1,0 +1,497 @@
+import type { Broker, LogRecord, OutgoingRecord, PartitionReader, Writer } from '../../broker/broker.ts';
+import { regionCount, regionOf } from '../../geo/s2.ts';
+import { fillUnitVectors } from '../../geo/sphere.ts';
+import { allocateColumns, type RowColumns } from '../../rows/columns.ts';
+import type { RowKernel } from '../../rows/kernel.ts';
+import { ACCEPTED, type RejectReason, reasonOf } from '../../rows/reasons.ts';
+import type { ActorContext, Address } from '../../system/actor.ts';
+import type { Connection } from '../../system/connection.ts';
+import { nextTurn } from '../../system/event-loop.ts';
+import { faultPoint } from '../../system/faults.ts';
+import type { AggregatorMessage } from '../centroid-aggregator/messages.ts';
+import { commitWhenThereIsRoom } from '../commit.ts';
+import type { RegionMessage, RegionSnapshot } from '../region/messages.ts';
+import { type Fold, regionActor } from '../region/region-actor.ts';
+import { rejectedRecord } from '../rejected-row.ts';
+import type { StandingRequests } from '../standing-requests.ts';
+import type { PartitionStats } from '../stats.ts';
+import { ORIGIN_HEADER, PROGRESS_KEY, type TopicNames } from '../topics.ts';
+import { FanOut } from './fan-out.ts';
+import { advance, atMessageBoundary, current, emptyCursor, load } from './message-cursor.ts';
+import type { PartitionMessage } from './messages.ts';
+import type { PoisonRegister } from './poison.ts';
+import {
+  countRejected,
+  decodeProgress,
+  emptyProgress,
+  encodeProgress,
+  type PartitionProgress,
+} from './progress.ts';
+import { rejectedOnTopic } from './reject.ts';
+import { ROW_BYTES } from './row-buffer.ts';
+import { ONLY_PANE, summaryKey } from './summary-chunks.ts';
+
+export interface PartitionSettings {
+  /** Rows are fanned out to the regions when there are this many, or ... */
+  readonly fanOutRows: number;
+  /** ... when none came for this long. */
+  readonly fanOutIdleMs: number;
+  /** A checkpoint is due after this time or this many rows, whichever comes first. */
+  readonly checkpointEveryMs: number;
+  readonly checkpointRows: number;
+  /** S2 level of the regions. */
+  readonly level: number;
+  /** Most features a region's summary holds. */
+  readonly features: number;
+  /** A foreign row's time may be this far ahead of its broker timestamp. */
+  readonly maxFutureMs: number;
+}
+
+export interface PartitionDependencies {
+  readonly partition: number;
+  readonly broker: Broker;
+  readonly topics: TopicNames;
+  readonly settings: PartitionSettings;
+  /** Parses lines in the topic's layout. */
+  readonly kernel: RowKernel;
+  /** Columns the kernel fills; shared by all partitions, because a parse and its use are one step. */
+  readonly scratch: ParseScratch;
+  /** A new connection to the regions for each incarnation: the old one's credit dies with it. */
+  readonly connect: () => Connection;
+  readonly aggregator: Address<AggregatorMessage>;
+  readonly poison: PoisonRegister;
+  /** What was asked of this partition and is not answered, whichever incarnation it was asked of. */
+  readonly requests: StandingRequests<PartitionMessage>;
+  readonly fold: Fold;
+  readonly stats: PartitionStats;
+}
+
+/** Where a slice of rows is parsed: columns, and the unit vectors of their positions. */
+export interface ParseScratch {
+  readonly columns: RowColumns;
+  readonly x: Float64Array;
+  readonly y: Float64Array;
+  readonly z: Float64Array;
+}
+
+export function allocateScratch(capacity: number): ParseScratch {
+  return {
+    columns: allocateColumns(capacity),
+    x: new Float64Array(capacity),
+    y: new Float64Array(capacity),
+    z: new Float64Array(capacity),
+  };
+}
+
+/** Bytes of values read from the log at a time. */
+const READ_BYTES = 256 * 1024;
+/** Rejected rows held for the next checkpoint are bounded: past this one is due at once. */
+const MAX_REJECT_BYTES = 1024 * 1024;
+/** A region that does not answer for so long is stuck. */
+const SNAPSHOT_TIMEOUT_MS = 60_000;
+
+/**
+ * The work of one incarnation of a partition. Its loop owns all state; messages only leave requests
+ * that the loop serves between two slices.
+ */
+export class PartitionTask {
+  readonly #own: PartitionDependencies;
+  readonly #context: ActorContext<PartitionMessage>;
+  readonly #writer: Writer;
+  readonly #reader: PartitionReader;
+  readonly #progress: PartitionProgress;
+  readonly #connection: Connection;
+  readonly #fanOut: FanOut;
+  readonly #regions = new Map<number, Address<RegionMessage>>();
+  readonly #cursor = emptyCursor();
+  readonly #requests: PartitionMessage[] = [];
+  /** Drains under way: answered when everything below `end` is checkpointed. */
+  #drains: { readonly end: number; readonly reply: () => void }[] = [];
+  #rejects: OutgoingRecord[] = [];
+  #rejectBytes = 0;
+  /** Credit reserved and not yet spent on a row. */
+  #credit = 0;
+  /** Rows since the last checkpoint, and when the first of them came. */
+  #rowsSinceCheckpoint = 0;
+  #dirtySince = 0;
+  /** Resolves when the last checkpoint is on stable storage. */
+  #flushed: Promise<void> = Promise.resolve();
+  #wake: AbortController | undefined;
+
+  /** Fences former owners, then restores progress; regions restore themselves when rows reach them. */
+  static async restore(
+    own: PartitionDependencies,
+    context: ActorContext<PartitionMessage>,
+  ): Promise<PartitionTask> {
+    const { broker, partition, topics } = own;
+    const writer = await broker.openWriter(`partition-${String(partition)}`);
+    const stored = await broker.tableGet(topics.regions, partition, PROGRESS_KEY);
+    const progress = stored === undefined ? emptyProgress() : decodeProgress(stored);
+    const reader = await broker.openReader(topics.rows, partition, progress.nextOffset);
+    return new PartitionTask(own, context, writer, reader, progress);
+  }
+
+  private constructor(
+    own: PartitionDependencies,
+    context: ActorContext<PartitionMessage>,
+    writer: Writer,
+    reader: PartitionReader,
+    progress: PartitionProgress,
+  ) {
+    this.#own = own;
+    this.#context = context;
+    this.#writer = writer;
+    this.#reader = reader;
+    this.#progress = progress;
+    this.#connection = own.connect();
+    this.#fanOut = new FanOut({
+      capacity: own.settings.fanOutRows,
+      regions: regionCount(own.settings.level),
+      connection: this.#connection,
+      regionFor: (region) => this.#regionFor(region),
+      tell: (to, message) => context.tell(to, message),
+      foldFailed: (offset, line) => {
+        own.poison.failed(own.partition, offset, line);
+      },
+    });
+    own.stats.nextOffset = progress.nextOffset;
+    own.stats.rowsCounted = progress.counted;
+    own.stats.rowsRejected = progress.rejected;
+    own.stats.regions = 0;
+    this.#requests.push(...own.requests.open());
+  }
+
+  /** Leaves a request for the loop. */
+  request(message: PartitionMessage): void {
+    this.#requests.push(message);
+    this.#wake?.abort();
+  }
+
+  /** Runs until `signal` aborts. */
+  async run(signal: AbortSignal): Promise<void> {
+    while (!signal.aborted) {
+      // 1. What is due or was asked for, where progress can be written.
+      if (atMessageBoundary(this.#cursor)) {
+        await this.#serveRequests(signal);
+        if (this.#checkpointDue()) {
+          await this.#checkpoint(signal);
+        }
+      }
+      // 2. More messages, when the last ones are parsed.
+      if (current(this.#cursor) === undefined) {
+        const records = await this.#read(signal);
+        if (records.length === 0) {
+          this.#fanOut.send();
+          continue;
+        }
+        load(this.#cursor, records);
+      }
+      // 3. Credit for their rows; without any, what is collected must move on first.
+      if (!(await this.#haveCredit(signal))) {
+        continue;
+      }
+      // 4. Bytes to rows, rows to the buffer.
+      this.#parseSlice();
+      // 5. On to the regions.
+      if (this.#fanOut.room === 0) {
+        this.#fanOut.send();
+      }
+      await nextTurn();
+    }
+  }
+
+  async close(): Promise<void> {
+    this.#connection.close();
+    await this.#reader.close();
+    await this.#writer.close();
+  }
+
+  #regionFor(region: number): Address<RegionMessage> {
+    const known = this.#regions.get(region);
+    if (known !== undefined) {
+      return known;
+    }
+    const { broker, topics, partition, settings, stats } = this.#own;
+    const address = this.#context.spawn(
+      regionActor({
+        broker,
+        table: topics.regions,
+        partition,
+        region,
+        level: settings.level,
+        features: settings.features,
+        fold: this.#own.fold,
+      }),
+    );
+    this.#regions.set(region, address);
+    stats.regions = this.#regions.size;
+    return address;
+  }
+
+  /** The next messages, or none: when idle rows should move on, a checkpoint is due, or a request came. */
+  async #read(signal: AbortSignal): Promise<readonly LogRecord[]> {
+    this.#returnCredit();
+    const wake = new AbortController();
+    const abort = (): void => {
+      wake.abort();
+    };
+    if (this.#requests.length > 0 || signal.aborted) {
+      return [];
+    }
+    const cancel = this.#context.clock.after(this.#patienceMs(), abort);
+    signal.addEventListener('abort', abort, { once: true });
+    this.#wake = wake;
+    try {
+      return await this.#reader.read(READ_BYTES, wake.signal);
+    } finally {
+      this.#wake = undefined;
+      cancel();
+      signal.removeEventListener('abort', abort);
+    }
+  }
+
+  /** How long to wait for messages before there is something else to do. */
+  #patienceMs(): number {
+    const { fanOutIdleMs, checkpointEveryMs } = this.#own.settings;
+    if (this.#fanOut.buffer.rows > 0) {
+      return fanOutIdleMs;
+    }
+    if (!this.#dirty()) {
+      return checkpointEveryMs;
+    }
+    return Math.max(0, this.#dirtySince + checkpointEveryMs - this.#context.clock.monotonic());
+  }
+
+  #dirty(): boolean {
+    return this.#rowsSinceCheckpoint > 0;
+  }
+
+  #checkpointDue(): boolean {
+    if (!this.#dirty()) {
+      return false;
+    }
+    const { checkpointEveryMs, checkpointRows } = this.#own.settings;
+    return (
+      this.#rowsSinceCheckpoint >= checkpointRows ||
+      this.#rejectBytes >= MAX_REJECT_BYTES ||
+      this.#context.clock.monotonic() - this.#dirtySince >= checkpointEveryMs
+    );
+  }
+
+  async #haveCredit(signal: AbortSignal): Promise<boolean> {
+    if (this.#credit > 0) {
+      return true;
+    }
+    const wanted = Math.min(this.#fanOut.room, this.#own.scratch.columns.capacity);
+    this.#credit = this.#connection.tryReserveRows(wanted, ROW_BYTES);
+    if (this.#credit === 0) {
+      this.#fanOut.send();
+      this.#credit = await this.#connection.reserveRows(wanted, ROW_BYTES, signal);
+    }
+    return this.#credit > 0;
+  }
+
+  #returnCredit(): void {
+    if (this.#credit > 0) {
+      this.#connection.release({ rows: this.#credit, bytes: this.#credit * ROW_BYTES });
+      this.#credit = 0;
+    }
+  }
+
+  #parseSlice(): void {
+    const { scratch, kernel, stats } = this.#own;
+    let budget = Math.min(this.#credit, this.#fanOut.room, scratch.columns.capacity);
+    let record = current(this.#cursor);
+    while (record !== undefined && budget > 0) {
+      if (record.value === null || record.value.length === 0) {
+        this.#reject(record, 0, new Uint8Array(0), 'empty-message');
+        advance(this.#cursor, 0, 0, 0);
+      } else {
+        const { value } = record;
+        const from = this.#cursor.byte;
+        const parsed = kernel.parse(value, from, value.length, true, scratch.columns, 0, budget);
+        const accepted = this.#collect(record, value, parsed.rows);
+        this.#credit -= accepted;
+        budget -= parsed.rows;
+        stats.rowsRead += parsed.rows;
+        advance(this.#cursor, parsed.bytes, parsed.lines, value.length);
+      }
+      if (atMessageBoundary(this.#cursor)) {
+        this.#progress.nextOffset = record.offset + 1;
+      }
+      record = current(this.#cursor);
+    }
+  }
+
+  /** Moves the scratch columns' accepted rows to the fan-out buffer; sets the others aside. */
+  #collect(record: LogRecord, value: Uint8Array, rows: number): number {
+    const { poison, partition, scratch, settings } = this.#own;
+    const { columns, x, y, z } = scratch;
+    const { buffer } = this.#fanOut;
+    fillUnitVectors(columns.longitude, columns.latitude, x, y, z, 0, rows);
+    const suspects = poison.suspects(partition, record.offset);
+    const latest =
+      record.headers[ORIGIN_HEADER] === undefined ? record.timestamp + settings.maxFutureMs : Infinity;
+    const first = buffer.rows;
+    let at = first;
+    for (let row = 0; row < rows; row++) {
+      const line = this.#cursor.line + (columns.lineIndex[row] as number);
+      const verdict = columns.verdict[row] as number;
+      let reason: RejectReason | undefined;
+      if (verdict !== ACCEPTED) {
+        reason = reasonOf(verdict);
+      } else if ((columns.time[row] as number) > latest) {
+        reason = 'future';
+      } else if (suspects && poison.isPoison(partition, record.offset, line)) {
+        reason = 'poison';
+      }
+      if (reason !== undefined) {
+        const start = columns.lineStart[row] as number;
+        this.#reject(record, line, value.subarray(start, start + (columns.lineLength[row] as number)), reason);
+        continue;
+      }
+      const px = x[row] as number;
+      const py = y[row] as number;
+      const pz = z[row] as number;
+      buffer.x[at] = px;
+      buffer.y[at] = py;
+      buffer.z[at] = pz;
+      buffer.region[at] = regionOf(px, py, pz, settings.level);
+      buffer.time[at] = columns.time[row] as number;
+      buffer.offset[at] = record.offset;
+      buffer.line[at] = line;
+      at++;
+    }
+    buffer.rows = at;
+    const accepted = at - first;
+    this.#progress.counted += accepted;
+    this.#touched(accepted);
+    return accepted;
+  }
+
+  #reject(record: LogRecord, line: number, bytes: Uint8Array, reason: RejectReason): void {
+    const { topics, partition, stats } = this.#own;
+    const row = rejectedOnTopic(topics.rows, partition, record, line, bytes, reason);
+    const kept = rejectedRecord(row, this.#context.clock.now());
+    countRejected(this.#progress, reason, row.file?.id);
+    this.#rejects.push(kept);
+    this.#rejectBytes += kept.value?.length ?? 0;
+    stats.rowsRejected++;
+    this.#context.log.debug({ row: row.id, reason }, row.message);
+    this.#touched(1);
+  }
+
+  #touched(rows: number): void {
+    if (rows > 0) {
+      if (this.#rowsSinceCheckpoint === 0) {
+        this.#dirtySince = this.#context.clock.monotonic();
+      }
+      this.#rowsSinceCheckpoint += rows;
+    }
+  }
+
+  /**
+   * Writes the changed summaries, the rejected rows and the next offset in one transaction. Every
+   * row below the next offset is handled by its region before the regions are asked for their state.
+   */
+  async #checkpoint(signal: AbortSignal): Promise<void> {
+    const { aggregator, broker, partition, poison, stats, topics } = this.#own;
+    this.#fanOut.send();
+    this.#returnCredit();
+    await this.#fanOut.idle(signal);
+    const snapshots = await this.#snapshots(signal);
+    if (snapshots === undefined) {
+      return;
+    }
+    const { nextOffset } = this.#progress;
+    const progress = encodeProgress(this.#progress);
+    const committed = await commitWhenThereIsRoom(
+      this.#writer,
+      (transaction) => {
+        for (const { token, chunks, vanished } of snapshots) {
+          for (const [index, chunk] of chunks.entries()) {
+            transaction.put(topics.regions, partition, summaryKey(token, ONLY_PANE, index), chunk);
+          }
+          for (let gone = 0; gone < vanished; gone++) {
+            transaction.put(topics.regions, partition, summaryKey(token, ONLY_PANE, chunks.length + gone), null);
+          }
+        }
+        transaction.put(topics.regions, partition, PROGRESS_KEY, progress);
+        if (this.#rejects.length > 0) {
+          transaction.append(topics.rejected, 0, this.#rejects);
+        }
+        faultPoint('checkpoint');
+      },
+      { clock: this.#context.clock, log: this.#context.log, signal },
+    );
+    if (committed === undefined) {
+      return;
+    }
+    this.#rejects = [];
+    this.#rejectBytes = 0;
+    this.#rowsSinceCheckpoint = 0;
+    stats.checkpoints++;
+    stats.rowsCounted = this.#progress.counted;
+    stats.nextOffset = nextOffset;
+    this.#flushed = Promise.all([this.#flushed, committed.flushed]).then(async () => {
+      faultPoint('flush-acknowledge');
+      await broker.consumedUpTo(topics.rows, partition, nextOffset);
+      poison.settled(partition, nextOffset);
+      this.#context.tell(aggregator, { type: 'committed', partition, nextOffset });
+    });
+    this.#flushed.catch((error: unknown) => {
+      this.#context.fail(error);
+    });
+  }
+
+  /** The changed regions' state; undefined when `signal` aborted. */
+  async #snapshots(signal: AbortSignal): Promise<readonly RegionSnapshot[] | undefined> {
+    if (signal.aborted) {
+      return undefined;
+    }
+    const answers = await Promise.all(
+      [...this.#regions.values()].map((region) =>
+        this.#context.ask<RegionMessage, RegionSnapshot | undefined>(
+          region,
+          (reply) => ({ type: 'snapshot', reply }),
+          SNAPSHOT_TIMEOUT_MS,
+        ),
+      ),
+    );
+    return answers.filter((snapshot) => snapshot !== undefined);
+  }
+
+  async #serveRequests(signal: AbortSignal): Promise<void> {
+    const { broker, partition, topics } = this.#own;
+    for (const request of this.#requests.splice(0)) {
+      switch (request.type) {
+        case 'drain': {
+          const { end } = await broker.offsets(topics.rows, partition);
+          this.#drains.push({ end, reply: request.reply });
+          break;
+        }
+        case 'checkpoint':
+          await this.#makeDurable(signal);
+          request.reply();
+          break;
+      }
+    }
+    if (this.#drains.length > 0 && current(this.#cursor) === undefined) {
+      const reached = this.#drains.filter(({ end }) => this.#reader.position >= end);
+      if (reached.length > 0) {
+        await this.#makeDurable(signal);
+        this.#drains = this.#drains.filter((drain) => !reached.includes(drain));
+        for (const { reply } of reached) {
+          reply();
+        }
+      }
+    }
+  }
+
+  async #makeDurable(signal: AbortSignal): Promise<void> {
+    if (this.#dirty()) {
+      await this.#checkpoint(signal);
+    }
+    await this.#flushed;
+  }
+}

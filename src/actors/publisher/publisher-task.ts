@@ -1,0 +1,453 @@
+import type { Broker, Transaction, Writer } from '../../broker/broker.ts';
+import { partitionOf } from '../../broker/partitioner.ts';
+import type { ColumnOverride, HeaderDecision } from '../../rows/header.ts';
+import { describeMapping, readHeader } from '../../rows/header.ts';
+import type { ActorContext } from '../../system/actor.ts';
+import type { Connection } from '../../system/connection.ts';
+import { faultPoint } from '../../system/faults.ts';
+import { commitWhenThereIsRoom, pause } from '../commit.ts';
+import { codeOf, reasonOf } from '../file-watcher/scan.ts';
+import {
+  addToTotals,
+  type Fingerprint,
+  FINGERPRINT_BYTES,
+  fileId,
+  fingerprint,
+  type LedgerEntry,
+  type LedgerTotals,
+  moveTo,
+} from '../ingest/ledger.ts';
+import { type LedgerStore, putEntry, putTotals } from '../ingest/ledger-store.ts';
+import type { StandingRequests } from '../standing-requests.ts';
+import type { PublisherStats } from '../stats.ts';
+import type { TopicNames } from '../topics.ts';
+import { FileReader, type ReadBuffers } from './file-reader.ts';
+import { findFirstLine } from './first-line.ts';
+import type { FlushRequest, FoundFile, PublisherMessage } from './messages.ts';
+import type { RowPacker } from './row-packer.ts';
+import { sampleRecord } from './sample.ts';
+import { type AfterReading, settleFile } from './settle.ts';
+import { SourceFile } from './source-file.ts';
+
+export interface PublisherSettings {
+  readonly directory: string;
+  readonly sourceName: string;
+  readonly columns: ColumnOverride;
+  readonly utcOffsetMinutes: number;
+  readonly maxLineBytes: number;
+  /** A row's time may be this far ahead of the moment it is read. */
+  readonly maxFutureMs: number;
+  readonly after: AfterReading;
+  readonly level: number;
+  readonly partitions: number;
+  /** Most bytes the log may hold that are not consumed. */
+  readonly logLimitBytes: number;
+}
+
+export interface PublisherDependencies {
+  readonly broker: Broker;
+  readonly topics: TopicNames;
+  readonly ledger: LedgerStore;
+  readonly settings: PublisherSettings;
+  /** Bytes and rows of the transaction being built; shared by nobody. */
+  readonly buffers: ReadBuffers;
+  readonly packer: RowPacker;
+  /** A new connection for each incarnation. */
+  readonly connect: () => Connection;
+  readonly stats: PublisherStats;
+  /** Flushes asked for and not answered, whichever incarnation they were asked of. */
+  readonly requests: StandingRequests<FlushRequest>;
+}
+
+/** How long the publisher waits before it asks again whether the log has room. */
+const LOG_PAUSE_MS = 50;
+const NO_BYTES: Fingerprint = fingerprint(new Uint8Array(0));
+
+/** The work of one incarnation of the publisher: the life of each file in the ledger. */
+export class PublisherTask {
+  readonly #own: PublisherDependencies;
+  readonly #context: ActorContext<PublisherMessage>;
+  readonly #writers = new Map<number, Writer>();
+  readonly #totals = new Map<number, LedgerTotals>();
+  readonly #connection: Connection;
+  #flushed: Promise<void> = Promise.resolve();
+
+  static async open(
+    own: PublisherDependencies,
+    context: ActorContext<PublisherMessage>,
+  ): Promise<PublisherTask> {
+    const task = new PublisherTask(own, context);
+    for (let partition = 0; partition < own.settings.partitions; partition++) {
+      task.#writers.set(partition, await own.broker.openWriter(`publisher-${String(partition)}`));
+      task.#totals.set(partition, await own.ledger.totals(partition));
+    }
+    return task;
+  }
+
+  private constructor(own: PublisherDependencies, context: ActorContext<PublisherMessage>) {
+    this.#own = own;
+    this.#context = context;
+    this.#connection = own.connect();
+  }
+
+  async close(): Promise<void> {
+    this.#connection.close();
+    for (const writer of this.#writers.values()) {
+      await writer.close();
+    }
+  }
+
+  /** Resolves when everything committed so far is on stable storage. */
+  flushed(): Promise<void> {
+    return this.#flushed;
+  }
+
+  /** Reads one file to its end, or as far as it can be read; settles it. */
+  async publish(found: FoundFile): Promise<void> {
+    const { ledger, settings, stats } = this.#own;
+    const { path } = found;
+    const entry = await ledger.entry(path);
+    if (found.kind === 'broken') {
+      await this.#fail(path, entry, found.problem);
+      return;
+    }
+    let file: SourceFile;
+    try {
+      file = await SourceFile.open(settings.directory, path);
+    } catch (error) {
+      if (codeOf(error) === 'ENOENT') {
+        this.#context.log.warn({ file: path }, 'gone before it was read');
+      } else {
+        await this.#fail(path, entry, reasonOf(error));
+      }
+      return;
+    }
+    stats.file = path;
+    try {
+      await this.#publishOpen(file, entry);
+    } catch (error) {
+      if (codeOf(error) === undefined) {
+        throw error;
+      }
+      await this.#fail(path, await ledger.entry(path), reasonOf(error));
+    } finally {
+      stats.file = undefined;
+      await file.close();
+    }
+  }
+
+  /** Publishes one row of the test source. */
+  async publishSample(): Promise<void> {
+    const { settings, topics } = this.#own;
+    const record = sampleRecord(settings.level, this.#context.clock.now());
+    const totals = this.#totalsOf(0);
+    const next = { ...totals, sampled: totals.sampled + 1 };
+    await this.#commit(0, next, (transaction) => {
+      transaction.append(topics.rows, partitionOf(record.key, settings.partitions), [record]);
+      putTotals(transaction, this.#own.ledger, 0, next);
+    });
+  }
+
+  async #publishOpen(file: SourceFile, entry: LedgerEntry | undefined): Promise<void> {
+    const claimed = await this.#claim(file, entry);
+    if (claimed === undefined) {
+      return;
+    }
+    const done = claimed.state === 'done' ? claimed : await this.#read(file, claimed);
+    if (done?.state === 'done') {
+      await this.#settle(done);
+    }
+  }
+
+  /**
+   * Decides what the file is to the ledger: new, to be gone on with, or nothing to do. Returns the
+   * entry to read on from (state `reading`), a `done` one to settle, or undefined.
+   */
+  async #claim(file: SourceFile, entry: LedgerEntry | undefined): Promise<LedgerEntry | undefined> {
+    const { log } = this.#context;
+    const { settings } = this.#own;
+    if (entry === undefined || entry.state === 'settled' || entry.state === 'changed') {
+      return await this.#claimNew(file, entry);
+    }
+    if (entry.state === 'failed' && entry.byte === 0) {
+      return await this.#claimNew(file, entry);
+    }
+    const dropped =
+      entry.state === 'done' &&
+      settings.after.kind !== 'keep' &&
+      file.size === entry.byte &&
+      file.mtimeMs !== entry.mtimeMs;
+    const difference = dropped
+      ? ({ kind: 'changed', how: 'it was read to its end, and put there again' } as const)
+      : await file.compare(entry);
+    if (difference?.kind === 'changed') {
+      log.warn(
+        { file: file.path, fileId: entry.fileId, read: entry.read },
+        `${difference.how}: what was read of it stays counted, the content is a new file`,
+      );
+      const closed = entry.state === 'failed' ? entry : moveTo(entry, 'changed', { problem: difference.how });
+      return await this.#claimNew(file, closed);
+    }
+    if (entry.state === 'done' && file.size === entry.byte) {
+      const { size, mtimeMs } = file;
+      if (size !== entry.size || mtimeMs !== entry.mtimeMs) {
+        await this.#put(moveTo(entry, 'done', { size, mtimeMs }), entry);
+      }
+      return entry;
+    }
+    log.info({ file: file.path, byte: entry.byte, size: file.size, rows: entry.read }, 'going on in the file');
+    return entry.state === 'reading'
+      ? entry
+      : moveTo(entry, 'reading', { size: file.size, mtimeMs: file.mtimeMs });
+  }
+
+  /** Claims a file that was not read before. A file without a usable header fails here, with no row read. */
+  async #claimNew(file: SourceFile, replaced: LedgerEntry | undefined): Promise<LedgerEntry | undefined> {
+    const { log } = this.#context;
+    const { settings } = this.#own;
+    const { path, size, mtimeMs } = file;
+    const headBytes = await file.bytesAt(0, Math.min(size, FINGERPRINT_BYTES));
+    const head = fingerprint(headBytes);
+    const generation = replaced === undefined ? 0 : replaced.generation + 1;
+    const now = this.#context.clock.now();
+    const claim: LedgerEntry = {
+      source: settings.sourceName,
+      path,
+      fileId: fileId(settings.sourceName, path, generation, head),
+      generation,
+      state: 'reading',
+      order: this.#totalsOf(this.#own.ledger.partitionOf(path)).nextOrder,
+      size,
+      mtimeMs,
+      head,
+      tail: NO_BYTES,
+      byte: 0,
+      line: 0,
+      read: 0,
+      rejected: 0,
+      unterminated: false,
+      header: undefined,
+      claimedAt: now,
+      changedAt: now,
+    };
+    const first = findFirstLine(headBytes, headBytes.length === size);
+    if (first !== undefined && first.text === undefined) {
+      log.info({ file: path, size }, 'no rows in it');
+      const done = moveTo(claim, 'done', { byte: size, tail: await file.tailAt(size) });
+      await this.#put(done, replaced);
+      return done;
+    }
+    const header: HeaderDecision =
+      first?.text === undefined
+        ? { kind: 'unusable', message: `the first line is longer than ${String(FINGERPRINT_BYTES)} bytes` }
+        : readHeader(first.text, settings.columns);
+    if (header.kind === 'unusable' || first === undefined) {
+      const message = header.kind === 'unusable' ? header.message : 'no first line';
+      log.error({ file: path }, `not read: ${message}`);
+      await this.#putFailed({ ...claim, state: 'failed', header, problem: message }, replaced);
+      return undefined;
+    }
+    log.info({ file: path, size, fileId: claim.fileId }, `reading; ${describeMapping(header)}`);
+    const headless = header.kind === 'headerless';
+    const byte = headless ? first.startByte : first.endByte;
+    const line = (headless ? first.startLine : first.endLine) - 1;
+    const entry = { ...claim, header, byte, line, tail: await file.tailAt(byte) };
+    await this.#put(entry, replaced);
+    return entry;
+  }
+
+  /** Reads on from the committed byte. Returns the last committed entry. */
+  async #read(file: SourceFile, claimed: LedgerEntry): Promise<LedgerEntry | undefined> {
+    const { stats } = this.#own;
+    const reader = new FileReader(this.#own, file, this.#context.clock);
+    let entry = claimed;
+    while (!this.#context.signal.aborted) {
+      const { buffers } = this.#own;
+      const cost = { rows: buffers.columns.capacity, bytes: 2 * buffers.bytes.length };
+      if (!(await this.#connection.reserve(cost, this.#context.signal))) {
+        return undefined;
+      }
+      try {
+        const step = await reader.next(entry);
+        if (step.kind === 'lost') {
+          await this.#lost(entry, step.difference);
+          return undefined;
+        }
+        if (!(await this.#roomInLog(step.logBytes))) {
+          return undefined;
+        }
+        await this.#put(step.entry, entry, step.fill, step.rejectedByReason);
+        stats.rowsRead += step.entry.read - entry.read;
+        stats.rowsRejected += step.entry.rejected - entry.rejected;
+        stats.bytes += step.entry.byte - entry.byte;
+        entry = step.entry;
+        if (entry.state === 'done') {
+          stats.filesDone++;
+          this.#context.log.info(
+            { file: entry.path, rows: entry.read, rejected: entry.rejected, bytes: entry.byte },
+            'read to its end',
+          );
+          return entry;
+        }
+      } finally {
+        this.#connection.release(cost);
+      }
+    }
+    return undefined;
+  }
+
+  /** The file is not what was claimed any more: close its entry; its committed rows stay counted. */
+  async #lost(entry: LedgerEntry, difference: { kind: string; how?: string }): Promise<void> {
+    const { log } = this.#context;
+    const facts = { file: entry.path, fileId: entry.fileId, byte: entry.byte, rows: entry.read };
+    if (difference.kind === 'vanished') {
+      const problem = `it vanished while it was read, at byte ${String(entry.byte)} of ${String(entry.size)}`;
+      log.error(facts, `${problem}; its ${String(entry.read)} rows up to there stay counted`);
+      await this.#putFailed(moveTo(entry, 'failed', { problem }), entry);
+      return;
+    }
+    const problem = difference.how ?? 'its content changed';
+    log.warn(facts, `${problem}: its rows up to there stay counted, the content is a new file`);
+    await this.#put(moveTo(entry, 'changed', { problem }), entry);
+  }
+
+  async #fail(path: string, entry: LedgerEntry | undefined, problem: string): Promise<void> {
+    this.#context.log.error({ file: path }, `not read: ${problem}`);
+    const now = this.#context.clock.now();
+    if (entry?.state === 'reading') {
+      await this.#putFailed(moveTo(entry, 'failed', { problem }), entry);
+      return;
+    }
+    if (entry?.state === 'failed') {
+      await this.#putFailed({ ...entry, problem, changedAt: now }, entry);
+      return;
+    }
+    if (entry?.state === 'done') {
+      // It was read to its end; that it cannot be looked at now changes nothing.
+      return;
+    }
+    const { settings } = this.#own;
+    const generation = entry === undefined ? 0 : entry.generation + 1;
+    await this.#putFailed(
+      {
+        source: settings.sourceName,
+        path,
+        fileId: fileId(settings.sourceName, path, generation, NO_BYTES),
+        generation,
+        state: 'failed',
+        order: this.#totalsOf(this.#own.ledger.partitionOf(path)).nextOrder,
+        size: 0,
+        mtimeMs: 0,
+        head: NO_BYTES,
+        tail: NO_BYTES,
+        byte: 0,
+        line: 0,
+        read: 0,
+        rejected: 0,
+        unterminated: false,
+        header: undefined,
+        problem,
+        claimedAt: now,
+        changedAt: now,
+      },
+      entry,
+    );
+  }
+
+  async #putFailed(entry: LedgerEntry, before: LedgerEntry | undefined): Promise<void> {
+    this.#own.stats.filesFailed++;
+    await this.#put(entry, before);
+  }
+
+  /** Deletes or moves a file whose last row is on stable storage, then says so in the ledger. */
+  async #settle(entry: LedgerEntry): Promise<void> {
+    const { settings } = this.#own;
+    faultPoint('commit-settle');
+    if (settings.after.kind === 'keep') {
+      return;
+    }
+    await this.#flushed;
+    faultPoint('flush-acknowledge');
+    try {
+      const what = await settleFile(settings.directory, entry.path, settings.after);
+      this.#context.log.info({ file: entry.path }, what);
+    } catch (error) {
+      if (codeOf(error) !== 'ENOENT') {
+        this.#context.log.warn(
+          { file: entry.path, problem: reasonOf(error) },
+          `read to its end, but it could not be ${settings.after.kind}d; it will be tried again`,
+        );
+        return;
+      }
+    }
+    await this.#put(moveTo(entry, 'settled', {}), entry);
+  }
+
+  /** False when the actor is told to stop while the log is full. */
+  async #roomInLog(bytes: number): Promise<boolean> {
+    const { broker, settings, topics } = this.#own;
+    const { clock, log, signal } = this.#context;
+    let told = false;
+    while (broker.unconsumed(topics.rows).bytes + bytes > settings.logLimitBytes) {
+      if (!told) {
+        log.warn({ limit: settings.logLimitBytes }, 'the log is at its limit: reading of files waits');
+        told = true;
+      }
+      await pause(clock, LOG_PAUSE_MS, signal);
+      if (signal.aborted) {
+        return false;
+      }
+    }
+    return true;
+  }
+
+  /** Commits an entry with its partition's totals, and whatever `fill` adds. */
+  async #put(
+    entry: LedgerEntry,
+    before: LedgerEntry | undefined,
+    fill: (transaction: Transaction) => void = () => undefined,
+    rejectedByReason: Readonly<Record<string, number>> = {},
+  ): Promise<void> {
+    const { ledger } = this.#own;
+    const partition = ledger.partitionOf(entry.path);
+    const dated =
+      entry.state === before?.state ? entry : { ...entry, changedAt: this.#context.clock.now() };
+    const added = addToTotals(this.#totalsOf(partition), before, dated, rejectedByReason);
+    const totals = { ...added, nextOrder: Math.max(added.nextOrder, entry.order + 1) };
+    await this.#commit(partition, totals, (transaction) => {
+      fill(transaction);
+      putEntry(transaction, ledger, dated, totals, before);
+      faultPoint('publish-transaction');
+    });
+  }
+
+  async #commit(
+    partition: number,
+    totals: LedgerTotals,
+    fill: (transaction: Transaction) => void,
+  ): Promise<void> {
+    const writer = this.#writers.get(partition);
+    if (writer === undefined) {
+      throw new Error(`the publisher has no writer for ledger partition ${String(partition)}`);
+    }
+    const { clock, log, signal } = this.#context;
+    const committed = await commitWhenThereIsRoom(writer, fill, { clock, log, signal });
+    if (committed === undefined) {
+      throw new Error('told to stop while the broker had no room: the transaction was not written');
+    }
+    this.#totals.set(partition, totals);
+    this.#own.stats.transactions++;
+    this.#flushed = committed.flushed;
+    committed.flushed.catch((error: unknown) => {
+      this.#context.fail(error);
+    });
+  }
+
+  #totalsOf(partition: number): LedgerTotals {
+    const totals = this.#totals.get(partition);
+    if (totals === undefined) {
+      throw new Error(`the publisher does not own ledger partition ${String(partition)}`);
+    }
+    return totals;
+  }
+}

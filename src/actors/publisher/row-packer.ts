@@ -1,0 +1,187 @@
+import type { OutgoingRecord } from '../../broker/broker.ts';
+import { partitionOf } from '../../broker/partitioner.ts';
+import { regionCount, regionOf, regionToken } from '../../geo/s2.ts';
+import { fillUnitVectors } from '../../geo/sphere.ts';
+import type { RowColumns } from '../../rows/columns.ts';
+import { createOriginEncoder } from '../../rows/origin.ts';
+import { ACCEPTED } from '../../rows/reasons.ts';
+import { maxTopicLineBytes, type TopicLineWriter } from '../../rows/topic-line.ts';
+import { ORIGIN_HEADER } from '../topics.ts';
+
+/** A message holds at most so many bytes of lines: far below what brokers accept by default. */
+export const MAX_MESSAGE_BYTES = 64 * 1024;
+
+const LINE_FEED = 0x0a;
+
+/** Parsed rows of one stretch of a file, on their way to the topic. */
+export interface ParsedRows {
+  readonly bytes: Uint8Array;
+  /** Index of the first parsed byte, and its offset in the file. */
+  readonly start: number;
+  readonly end: number;
+  readonly fileByte: number;
+  /** Number in the file of the first parsed line, 1-based. */
+  readonly firstLine: number;
+  readonly columns: RowColumns;
+  readonly rows: number;
+  readonly fileId: string;
+  readonly writer: TopicLineWriter;
+  readonly timestamp: number;
+}
+
+/**
+ * Packs accepted rows into messages: one region's lines together, in the order of the file, under
+ * the region's token as the key. Downstream nothing depends on where a message ends.
+ *
+ * Reuses its buffers: the messages of one call are valid until the next.
+ */
+export class RowPacker {
+  readonly #level: number;
+  readonly #partitions: number;
+  readonly #tokens: (string | undefined)[] = [];
+  readonly #counts: Uint32Array;
+  readonly #capacity: number;
+  readonly #x: Float64Array;
+  readonly #y: Float64Array;
+  readonly #z: Float64Array;
+  readonly #region: Uint32Array;
+  /** Rows in the order of their regions. */
+  readonly #order: Uint32Array;
+  readonly #origin = createOriginEncoder();
+  #arena: Buffer;
+
+  /** @param capacity rows of one call at most */
+  constructor(options: { readonly level: number; readonly partitions: number; readonly capacity: number }) {
+    const { level, partitions, capacity } = options;
+    this.#level = level;
+    this.#partitions = partitions;
+    this.#capacity = capacity;
+    this.#counts = new Uint32Array(regionCount(level) + 1);
+    this.#x = new Float64Array(capacity);
+    this.#y = new Float64Array(capacity);
+    this.#z = new Float64Array(capacity);
+    this.#region = new Uint32Array(capacity);
+    this.#order = new Uint32Array(capacity);
+    this.#arena = Buffer.allocUnsafeSlow(64 * 1024);
+  }
+
+  /** Messages by partition. @throws RangeError when there are more rows than the packer's capacity. */
+  pack(parsed: ParsedRows): ReadonlyMap<number, readonly OutgoingRecord[]> {
+    if (parsed.rows > this.#capacity) {
+      throw new RangeError(`${String(parsed.rows)} rows, capacity ${String(this.#capacity)}`);
+    }
+    const accepted = this.#orderByRegion(parsed.columns, parsed.rows);
+    const passes = parsed.writer.chunkPasses(parsed.bytes, parsed.start, parsed.end);
+    this.#reserve(parsed, accepted, passes);
+    const messages = new Map<number, OutgoingRecord[]>();
+    let at = 0;
+    for (let index = 0; index < accepted; ) {
+      const region = this.#region[this.#order[index] as number] as number;
+      const token = this.#token(region);
+      const begin = at;
+      this.#origin.start(parsed.fileId);
+      while (index < accepted) {
+        const row = this.#order[index] as number;
+        if (this.#region[row] !== region) {
+          break;
+        }
+        const length = parsed.columns.lineLength[row] as number;
+        if (at > begin && at - begin + length >= MAX_MESSAGE_BYTES) {
+          break;
+        }
+        if (at > begin) {
+          this.#arena[at++] = LINE_FEED;
+        }
+        at = this.#writeLine(parsed, row, passes, at);
+        this.#origin.append(
+          parsed.firstLine + (parsed.columns.lineIndex[row] as number),
+          parsed.fileByte + (parsed.columns.lineStart[row] as number) - parsed.start,
+        );
+        index++;
+      }
+      const partition = partitionOf(token, this.#partitions);
+      const record: OutgoingRecord = {
+        key: token,
+        value: this.#arena.subarray(begin, at),
+        timestamp: parsed.timestamp,
+        headers: { [ORIGIN_HEADER]: this.#origin.finish() },
+      };
+      const list = messages.get(partition);
+      if (list === undefined) {
+        messages.set(partition, [record]);
+      } else {
+        list.push(record);
+      }
+    }
+    return messages;
+  }
+
+  /** Stable counting sort of the accepted rows by region; returns how many there are. */
+  #orderByRegion(columns: RowColumns, rows: number): number {
+    const counts = this.#counts.fill(0);
+    fillUnitVectors(columns.longitude, columns.latitude, this.#x, this.#y, this.#z, 0, rows);
+    for (let row = 0; row < rows; row++) {
+      if (columns.verdict[row] === ACCEPTED) {
+        const region = regionOf(
+          this.#x[row] as number,
+          this.#y[row] as number,
+          this.#z[row] as number,
+          this.#level,
+        );
+        this.#region[row] = region;
+        counts[region + 1] = (counts[region + 1] as number) + 1;
+      }
+    }
+    for (let region = 1; region < counts.length; region++) {
+      counts[region] = (counts[region] as number) + (counts[region - 1] as number);
+    }
+    for (let row = 0; row < rows; row++) {
+      if (columns.verdict[row] === ACCEPTED) {
+        const region = this.#region[row] as number;
+        const at = counts[region] as number;
+        counts[region] = at + 1;
+        this.#order[at] = row;
+      }
+    }
+    return counts[counts.length - 2] as number;
+  }
+
+  #writeLine(parsed: ParsedRows, row: number, passes: boolean, at: number): number {
+    const start = parsed.columns.lineStart[row] as number;
+    const length = parsed.columns.lineLength[row] as number;
+    if (passes || parsed.writer.linePasses(parsed.bytes, start, length)) {
+      const arena = this.#arena;
+      const { bytes } = parsed;
+      for (let byte = 0; byte < length; byte++) {
+        arena[at + byte] = bytes[start + byte] as number;
+      }
+      return at + length;
+    }
+    return parsed.writer.write(parsed.bytes, start, length, this.#arena, at);
+  }
+
+  /** Makes the arena large enough for all lines of this call in their longest form. */
+  #reserve(parsed: ParsedRows, accepted: number, passes: boolean): void {
+    let needed = parsed.end - parsed.start + accepted;
+    if (!passes) {
+      needed = 0;
+      for (let index = 0; index < accepted; index++) {
+        const row = this.#order[index] as number;
+        needed += maxTopicLineBytes(parsed.columns.lineLength[row] as number) + 1;
+      }
+    }
+    if (needed > this.#arena.length) {
+      this.#arena = Buffer.allocUnsafeSlow(needed);
+    }
+  }
+
+  #token(region: number): string {
+    const known = this.#tokens[region];
+    if (known !== undefined) {
+      return known;
+    }
+    const token = regionToken(region, this.#level);
+    this.#tokens[region] = token;
+    return token;
+  }
+}

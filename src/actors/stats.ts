@@ -1,0 +1,70 @@
+/**
+ * Plain counters that stages keep for status, the live table and metrics. They describe this
+ * process; what is true across restarts stands in the broker's tables (`totals.ts`).
+ */
+
+export interface FileWatcherStats {
+  scans: number;
+  /** Files seen by the last finished scan that match the filter. */
+  files: number;
+  /** Files seen that still change or are too young. */
+  waiting: number;
+}
+
+export interface PublisherStats {
+  /** Path of the file being read. */
+  file: string | undefined;
+  filesDone: number;
+  filesFailed: number;
+  bytes: number;
+  rowsRead: number;
+  rowsRejected: number;
+  transactions: number;
+}
+
+export interface PartitionStats {
+  readonly partition: number;
+  rowsRead: number;
+  rowsCounted: number;
+  rowsRejected: number;
+  checkpoints: number;
+  regions: number;
+  nextOffset: number;
+}
+
+export interface AggregatorStats {
+  models: number;
+  lastModelMs: number;
+}
+
+export interface PipelineStats {
+  readonly fileWatcher: FileWatcherStats;
+  readonly publisher: PublisherStats;
+  readonly partitions: PartitionStats[];
+  readonly aggregator: AggregatorStats;
+}
+
+export function emptyStats(partitions: number): PipelineStats {
+  return {
+    fileWatcher: { scans: 0, files: 0, waiting: 0 },
+    publisher: {
+      file: undefined,
+      filesDone: 0,
+      filesFailed: 0,
+      bytes: 0,
+      rowsRead: 0,
+      rowsRejected: 0,
+      transactions: 0,
+    },
+    partitions: Array.from({ length: partitions }, (_, partition) => ({
+      partition,
+      rowsRead: 0,
+      rowsCounted: 0,
+      rowsRejected: 0,
+      checkpoints: 0,
+      regions: 0,
+      nextOffset: 0,
+    })),
+    aggregator: { models: 0, lastModelMs: 0 },
+  };
+}

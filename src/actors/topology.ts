@@ -1,0 +1,256 @@
+/**
+ * The whole tree, its supervision, its wiring and the limits of every connection. Start reading here.
+ *
+ * ```
+ * admin                  every command
+ * ingest                 all-for-one
+ * ├── publisher          bytes -> rows -> messages -> topic, progress in the same transaction
+ * └── file-watcher       finds files that have come to rest
+ * partitions             one-for-one; owns the group membership
+ * └── partition-<n>      restarts together with its regions
+ *     └── region-<cell>  streaming clustering of one region
+ * centroid-aggregator    committed summaries -> the global clusters
+ * ```
+ *
+ * folder -> file-watcher =files=> publisher =publisher=> [log: topic] -> partition =rows=> region
+ *        -> [table: summaries] -> centroid-aggregator -> models, reports
+ *
+ * `=name=>` is a connection with credit. The log is bounded too: while its unconsumed part is at the
+ * limit the publisher waits, so the watcher's connection fills, so the watcher waits.
+ *
+ * The tree starts from the sink upwards and stops in the opposite order, sources first.
+ */
+import type { Broker } from '../broker/broker.ts';
+import type { Model } from '../clustering/model.ts';
+import type { Configuration } from '../config/schema.ts';
+import { allocateColumns } from '../rows/columns.ts';
+import { TOPIC_LAYOUT } from '../rows/kernel.ts';
+import { createTypeScriptKernel } from '../rows/typescript-kernel.ts';
+import type { Address } from '../system/actor.ts';
+import type { ActorSystem } from '../system/actor-system.ts';
+import { ByteBudget } from '../system/budget.ts';
+import { Connection, type Cost } from '../system/connection.ts';
+import { ConnectionRegistry } from '../system/connection-registry.ts';
+import type { Scheduler } from '../system/schedule.ts';
+import type { ChildPolicy } from '../system/supervision.ts';
+import { adminActor } from './admin/admin-actor.ts';
+import type { AdminMessage } from './admin/messages.ts';
+import { centroidAggregatorActor } from './centroid-aggregator/centroid-aggregator-actor.ts';
+import { fileWatcherActor } from './file-watcher/file-watcher-actor.ts';
+import { ingestActor } from './ingest/ingest-actor.ts';
+import { ledgerStore } from './ingest/ledger-store.ts';
+import { partitionActor } from './partition/partition-actor.ts';
+import { allocateScratch, type PartitionSettings } from './partition/partition-task.ts';
+import { createPoisonRegister } from './partition/poison.ts';
+import { partitionsActor } from './partitions/partitions-actor.ts';
+import { publisherActor } from './publisher/publisher-actor.ts';
+import type { AfterReading } from './publisher/settle.ts';
+import { RowPacker } from './publisher/row-packer.ts';
+import { type Fold, fold } from './region/region-actor.ts';
+import { emptyStats, type PipelineStats } from './stats.ts';
+import { type TopicNames, topicNames } from './topics.ts';
+
+/** Rows of one publish transaction, and of one parse slice of a partition. */
+const TRANSACTION_ROWS = 65_536;
+const SLICE_ROWS = 4_096;
+/** A row whose fold failed this often is set aside. */
+const POISON_ATTEMPTS = 2;
+
+export interface TopologyPorts {
+  readonly system: ActorSystem;
+  readonly broker: Broker;
+  readonly schedule: Scheduler;
+}
+
+export interface TopologyOptions {
+  /** Publish live models while running. */
+  readonly live: boolean;
+  /** Wall-clock ms of the start: files that failed before are tried again once. */
+  readonly startedAt: number;
+  readonly onModel?: (model: Model) => void;
+  readonly fold?: Fold;
+}
+
+export interface Topology {
+  readonly admin: Address<AdminMessage>;
+  readonly topics: TopicNames;
+  readonly connections: ConnectionRegistry;
+  readonly budget: ByteBudget;
+  readonly stats: PipelineStats;
+}
+
+export function startTopology(
+  { system, broker, schedule }: TopologyPorts,
+  configuration: Configuration,
+  options: TopologyOptions,
+): Topology {
+  const { clustering, connections: limits, input, regions, source, topics: topicSettings } = configuration;
+  const topics = topicNames(topicSettings);
+  const { partitions } = topicSettings;
+  const stats = emptyStats(partitions);
+  const budget = new ByteBudget(configuration.memory.budget);
+  const connections = new ConnectionRegistry();
+  const connect = (name: string, thresholds: Cost): Connection =>
+    connections.register(new Connection({ name, thresholds, budget }));
+  const supervision = supervisionOf(configuration);
+  const ledger = ledgerStore(broker, topics.files, partitions);
+
+  const aggregator = system.start(
+    centroidAggregatorActor({
+      broker,
+      topics,
+      partitions,
+      model: {
+        k: clustering.k,
+        seed: clustering.seed,
+        seedings: clustering.seeds,
+        searchFeatures: clustering.features,
+      },
+      reportDirectory: configuration.report.directory,
+      liveEvery: options.live ? configuration.model.every : undefined,
+      schedule,
+      stats: stats.aggregator,
+      onModel: options.onModel ?? (() => undefined),
+    }),
+  );
+
+  const settings = partitionSettings(configuration);
+  const kernel = createTypeScriptKernel({
+    layout: TOPIC_LAYOUT,
+    utcOffsetMinutes: 0,
+    maxLineBytes: source.maxLineBytes,
+    maxTime: Number.POSITIVE_INFINITY,
+  });
+  const scratch = allocateScratch(SLICE_ROWS);
+  const poison = createPoisonRegister(POISON_ATTEMPTS);
+  const partitionsAddress = system.start(
+    partitionsActor({
+      broker,
+      rowsTopic: topics.rows,
+      supervision: { strategy: 'one-for-one', ...supervision },
+      partition: (partition, requests) =>
+        partitionActor({
+          partition,
+          broker,
+          topics,
+          settings,
+          kernel,
+          scratch,
+          connect: () => connect(`partition-${String(partition)}=>regions`, limits.rows),
+          aggregator,
+          poison,
+          requests,
+          fold: options.fold ?? fold,
+          stats: statsOf(stats, partition),
+        }),
+    }),
+  );
+
+  const buffers = {
+    bytes: Buffer.allocUnsafeSlow(transactionBytes(configuration)),
+    columns: allocateColumns(TRANSACTION_ROWS),
+  };
+  const packer = new RowPacker({ level: regions.level, partitions, capacity: TRANSACTION_ROWS });
+  const ingest = system.start(
+    ingestActor({
+      supervision: { strategy: 'all-for-one', ...supervision },
+      schedule,
+      sampleEvery: configuration.sample.every ?? undefined,
+      publisher: (requests) =>
+        publisherActor({
+          broker,
+          topics,
+          ledger,
+          settings: {
+            directory: input.directory,
+            sourceName: source.name,
+            columns: source.columns,
+            utcOffsetMinutes: source.timezone,
+            maxLineBytes: source.maxLineBytes,
+            maxFutureMs: source.maxFuture,
+            after: afterReading(configuration),
+            level: regions.level,
+            partitions,
+            logLimitBytes: limits.log.bytes,
+          },
+          buffers,
+          packer,
+          connect: () =>
+            connect('publisher', { rows: TRANSACTION_ROWS, bytes: 2 * buffers.bytes.length }),
+          requests,
+          stats: stats.publisher,
+        }),
+      fileWatcher: (publisher, requests) =>
+        fileWatcherActor({
+          settings: {
+            directory: input.directory,
+            filter: input.filter,
+            recursive: input.recursive,
+            minimumAgeMs: input.minimumAge,
+            scanEvery: input.scanEvery,
+            events: input.events,
+          },
+          ledger,
+          rules: { settles: input.after !== 'keep', retryFailedBefore: options.startedAt },
+          publisher,
+          connect: () => connect('files', limits.files),
+          schedule,
+          requests,
+          stats: stats.fileWatcher,
+        }),
+    }),
+  );
+
+  const admin = system.start(adminActor({ ingest, partitions: partitionsAddress, aggregator }));
+  return { admin, topics, connections, budget, stats };
+}
+
+function statsOf(stats: PipelineStats, partition: number): PipelineStats['partitions'][number] {
+  const own = stats.partitions[partition];
+  if (own === undefined) {
+    throw new RangeError(`there is no partition ${String(partition)}`);
+  }
+  return own;
+}
+
+type Restarts = Omit<Extract<ChildPolicy, { strategy: 'one-for-one' }>, 'strategy'>;
+
+function supervisionOf({ supervision }: Configuration): Restarts {
+  const { restarts, window, initialBackoff, maxBackoff, jitter } = supervision;
+  return {
+    backoff: { initialMs: initialBackoff, maxMs: maxBackoff, jitter },
+    intensity: { restarts, windowMs: window },
+  };
+}
+
+function partitionSettings(configuration: Configuration): PartitionSettings {
+  const { checkpoint, partitions, regions, source } = configuration;
+  return {
+    fanOutRows: partitions.fanOutRows,
+    fanOutIdleMs: partitions.fanOutIdle,
+    checkpointEveryMs: checkpoint.every,
+    checkpointRows: checkpoint.rows,
+    level: regions.level,
+    features: regions.features,
+    maxFutureMs: source.maxFuture,
+  };
+}
+
+function afterReading({ input }: Configuration): AfterReading {
+  switch (input.after) {
+    case 'keep':
+    case 'delete':
+      return { kind: input.after };
+    case 'move':
+      if (input.moveTo === null) {
+        throw new Error('input.after is move, but input.moveTo is not set');
+      }
+      return { kind: 'move', directory: input.moveTo };
+  }
+}
+
+/** A transaction must fit the log and a share of the memory budget; a line must fit a transaction. */
+function transactionBytes({ connections, memory, publisher, source }: Configuration): number {
+  const most = Math.min(publisher.transactionBytes, memory.budget / 4, connections.log.bytes / 2);
+  return Math.max(Math.floor(most), source.maxLineBytes + 2);
+}

@@ -1,0 +1,45 @@
+import type { Broker } from '../broker/broker.ts';
+import { ledgerStore } from './ingest/ledger-store.ts';
+import { decodeProgress } from './partition/progress.ts';
+import { PROGRESS_KEY, type TopicNames } from './topics.ts';
+
+/** What is true of the whole state, across restarts: read from committed tables only. */
+export interface Totals {
+  readonly files: { readonly done: number; readonly failed: number };
+  readonly rows: {
+    readonly read: number;
+    readonly counted: number;
+    readonly rejected: number;
+  };
+  readonly rejectedByReason: Readonly<Record<string, number>>;
+  /** Next offset of each input partition. */
+  readonly nextOffsets: readonly number[];
+}
+
+export async function readTotals(broker: Broker, topics: TopicNames, partitions: number): Promise<Totals> {
+  const ledger = ledgerStore(broker, topics.files, partitions);
+  const files = { done: 0, failed: 0 };
+  const rows = { read: 0, counted: 0, rejected: 0 };
+  const rejectedByReason: Record<string, number> = {};
+  const nextOffsets: number[] = [];
+  const addReasons = (reasons: Readonly<Record<string, number>>): void => {
+    for (const [reason, count] of Object.entries(reasons)) {
+      rejectedByReason[reason] = (rejectedByReason[reason] ?? 0) + count;
+    }
+  };
+  for (let partition = 0; partition < partitions; partition++) {
+    const ingest = await ledger.totals(partition);
+    files.done += ingest.done;
+    files.failed += ingest.failed;
+    rows.read += ingest.read + ingest.sampled;
+    rows.rejected += ingest.rejected;
+    addReasons(ingest.rejectedByReason);
+    const stored = await broker.tableGet(topics.regions, partition, PROGRESS_KEY);
+    const progress = stored === undefined ? undefined : decodeProgress(stored);
+    rows.counted += progress?.counted ?? 0;
+    rows.rejected += progress?.rejected ?? 0;
+    addReasons(progress?.rejectedByReason ?? {});
+    nextOffsets.push(progress?.nextOffset ?? 0);
+  }
+  return { files, rows, rejectedByReason, nextOffsets };
+}

@@ -1,0 +1,105 @@
+import type { Model } from '../clustering/model.ts';
+import type { Pipeline } from '../pipeline.ts';
+import { clusterTable, grouped } from './result.ts';
+
+/** One stage as the live table shows it. */
+interface StageLine {
+  readonly stage: string;
+  readonly doing: string;
+  readonly queue: string;
+  readonly restarts: number;
+}
+
+export interface LiveView {
+  readonly elapsedSeconds: number;
+  readonly rowsPerSecond: number;
+  readonly model: Model | undefined;
+}
+
+const ALL_CONNECTIONS = /^partition-\d+=>regions$/;
+
+/** The live table, at most 79 columns wide: throughput, each stage's queue and restarts, the clusters. */
+export function liveTable(pipeline: Pipeline, view: LiveView): readonly string[] {
+  const { elapsedSeconds, rowsPerSecond, model } = view;
+  return [
+    `Geoflock  ${clockOf(elapsedSeconds)}   ${grouped(Math.round(rowsPerSecond))} rows/s`,
+    '',
+    `${'stage'.padEnd(20)}${''.padEnd(31)}${'queue'.padEnd(18)}restarts`,
+    ...stageLines(pipeline).map(
+      ({ stage, doing, queue, restarts }) =>
+        `${stage.padEnd(20)}${doing.padEnd(31)}${queue.padEnd(18)}${String(restarts).padStart(8)}`,
+    ),
+    '',
+    ...(model === undefined ? ['clusters: the first model comes with the first checkpoint'] : clusterTable(model)),
+  ];
+}
+
+/** The same in one line, where there is no terminal. */
+export function liveLine(pipeline: Pipeline, view: LiveView): string {
+  const { rowsPerSecond, elapsedSeconds, model } = view;
+  const { connections, stats } = pipeline.topology;
+  const counted = sum(stats.partitions.map(({ rowsCounted }) => rowsCounted));
+  const queued = sum(connections.list().filter(({ name }) => ALL_CONNECTIONS.test(name)).map(({ depth }) => depth.rows));
+  const restarts = sum(stageLines(pipeline).map((line) => line.restarts));
+  const heaviest = model?.clusters[0];
+  return (
+    `${clockOf(elapsedSeconds)} rows/s=${String(Math.round(rowsPerSecond))} files=${String(stats.publisher.filesDone)}` +
+    ` read=${String(stats.publisher.rowsRead)} counted=${String(counted)} queued=${String(queued)} restarts=${String(restarts)}` +
+    (heaviest === undefined
+      ? ''
+      : ` clusters=${String(model?.clusters.length ?? 0)} heaviest=${heaviest.longitude.toFixed(3)},${heaviest.latitude.toFixed(3)}`)
+  );
+}
+
+function stageLines(pipeline: Pipeline): readonly StageLine[] {
+  const { broker, topology } = pipeline;
+  const { connections, stats, topics } = topology;
+  const { aggregator, fileWatcher, partitions, publisher } = stats;
+  const depth = (wanted: (name: string) => boolean): number =>
+    sum(connections.list().filter(({ name }) => wanted(name)).map((connection) => connection.depth.rows));
+  const log = broker.unconsumed(topics.rows);
+  const actors = pipeline.actors();
+  const restarts = (stage: RegExp): number =>
+    sum(actors.filter(({ path }) => stage.test(path)).map((actor) => actor.restarts));
+  return [
+    {
+      stage: 'file-watcher',
+      doing: `${grouped(fileWatcher.files)} files seen`,
+      queue: `${grouped(fileWatcher.waiting)} waiting`,
+      restarts: restarts(/^ingest\/file-watcher$/),
+    },
+    {
+      stage: 'publisher',
+      doing: `${grouped(publisher.rowsRead)} rows read`,
+      queue: `${grouped(depth((name) => name === 'files'))} files`,
+      restarts: restarts(/^ingest\/publisher$/),
+    },
+    {
+      stage: 'partitions',
+      doing: `${grouped(sum(partitions.map(({ rowsCounted }) => rowsCounted)))} rows counted`,
+      queue: `${(log.bytes / 2 ** 20).toFixed(1)} MiB in log`,
+      restarts: restarts(/^partitions\/partition-\d+$/),
+    },
+    {
+      stage: 'regions',
+      doing: `${grouped(sum(partitions.map(({ regions }) => regions)))} regions`,
+      queue: `${grouped(depth((name) => ALL_CONNECTIONS.test(name)))} rows`,
+      restarts: restarts(/^partitions\/partition-\d+\/region-/),
+    },
+    {
+      stage: 'centroid-aggregator',
+      doing: `${grouped(aggregator.models)} models, last ${aggregator.lastModelMs.toFixed(0)} ms`,
+      queue: '',
+      restarts: restarts(/^centroid-aggregator$/),
+    },
+  ];
+}
+
+function clockOf(seconds: number): string {
+  const whole = Math.floor(seconds);
+  return `${String(Math.floor(whole / 60)).padStart(2, '0')}:${String(whole % 60).padStart(2, '0')}`;
+}
+
+function sum(values: readonly number[]): number {
+  return values.reduce((total, value) => total + value, 0);
+}

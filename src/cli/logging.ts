@@ -1,0 +1,46 @@
+import { destination, type Logger as PinoLogger, pino, stdTimeFunctions } from 'pino';
+import type { Configuration } from '../config/schema.ts';
+import type { Logger } from '../system/logger.ts';
+
+export interface LoggingOptions {
+  readonly level: Configuration['log']['level'];
+  readonly format: Configuration['log']['format'];
+  /** Default: whether stderr is a terminal. */
+  readonly terminal?: boolean;
+  /** File descriptor or path. Default: stderr. */
+  readonly to?: number | string;
+}
+
+/**
+ * The process's logger: JSON lines, or text for people when `format` says so or stderr is a terminal.
+ * stdout is left to results. Every line is written before the call returns, so that none is lost when
+ * the process ends.
+ */
+export async function createLogger(options: LoggingOptions): Promise<Logger> {
+  const terminal = options.terminal ?? process.stderr.isTTY;
+  const human = options.format === 'human' || (options.format === 'auto' && terminal);
+  const output = destination({ dest: options.to ?? 2, sync: true });
+  output.on('error', () => {
+    // Nobody reads the log any more (a closed pipe, a full disk). That is no reason to stop working,
+    // and there is no place left to say it.
+  });
+  const settings = { level: options.level, base: null, timestamp: stdTimeFunctions.isoTime };
+  const logger: PinoLogger = human
+    ? pino(settings, await humanStream(output, terminal))
+    : pino({ ...settings, formatters: { level: (label) => ({ level: label }) } }, output);
+  return logger;
+}
+
+async function humanStream(
+  output: ReturnType<typeof destination>,
+  terminal: boolean,
+): Promise<NodeJS.WritableStream> {
+  const { default: pretty } = await import('pino-pretty');
+  const noColor = process.env['NO_COLOR'] ?? '';
+  return pretty({
+    destination: output,
+    colorize: terminal && noColor === '',
+    translateTime: 'SYS:HH:MM:ss.l',
+    singleLine: true,
+  });
+}

@@ -1,0 +1,71 @@
+import type { Totals } from '../actors/totals.ts';
+import { serializeModel } from '../clustering/geojson.ts';
+import type { Model } from '../clustering/model.ts';
+
+/** What `run --once` tells at its end: sums over the whole state, time of this process. */
+export interface OnceResult {
+  readonly totals: Totals;
+  readonly model: Model;
+  readonly elapsedSeconds: number;
+  /** Rows counted by this process a second. */
+  readonly rowsPerSecond: number;
+}
+
+/** The one JSON object of `run --once --json`. */
+export function resultJson({ totals, model, elapsedSeconds, rowsPerSecond }: OnceResult): string {
+  return JSON.stringify({
+    files: totals.files,
+    rows: totals.rows,
+    model: JSON.parse(serializeModel(model)) as unknown,
+    elapsedSeconds: round(elapsedSeconds),
+    rowsPerSecond: Math.round(rowsPerSecond),
+  });
+}
+
+/** The same for people. */
+export function resultText(result: OnceResult, reportDirectory: string): string {
+  const { files, rows } = result.totals;
+  const reasons = Object.entries(result.totals.rejectedByReason)
+    .map(([reason, count]) => `${reason} ${grouped(count)}`)
+    .join(', ');
+  return [
+    `files     ${grouped(files.done)} done, ${grouped(files.failed)} failed`,
+    `rows      ${grouped(rows.read)} read, ${grouped(rows.counted)} counted, ${grouped(rows.rejected)} rejected` +
+      (reasons === '' ? '' : ` (${reasons})`),
+    `time      ${result.elapsedSeconds.toFixed(1)} s, ${grouped(Math.round(result.rowsPerSecond))} rows/s`,
+    '',
+    ...clusterTable(result.model),
+    '',
+    `written to ${reportDirectory}: model.json, clusters.geojson`,
+    '',
+  ].join('\n');
+}
+
+/** The clusters as a table of at most 70 columns. */
+export function clusterTable(model: Model): readonly string[] {
+  if (model.clusters.length === 0) {
+    return ['no clusters: no rows are counted'];
+  }
+  return [
+    '   id   longitude    latitude          rows    share    radius km',
+    ...model.clusters.map(({ id, longitude, latitude, weight, share, radiusKm }) =>
+      [
+        String(id).padStart(5),
+        longitude.toFixed(4).padStart(12),
+        latitude.toFixed(4).padStart(12),
+        grouped(weight).padStart(14),
+        `${(share * 100).toFixed(2)} %`.padStart(9),
+        grouped(Math.round(radiusKm)).padStart(13),
+      ].join(''),
+    ),
+  ];
+}
+
+/** 1234567 as 1,234,567. */
+export function grouped(value: number): string {
+  return value.toLocaleString('en-US', { maximumFractionDigits: 0 });
+}
+
+function round(seconds: number): number {
+  return Math.round(seconds * 1000) / 1000;
+}

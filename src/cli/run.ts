@@ -1,0 +1,172 @@
+import { accessSync, constants, mkdirSync } from 'node:fs';
+import { BrokerError } from '../broker/errors.ts';
+import type { Model } from '../clustering/model.ts';
+import type { Configuration } from '../config/schema.ts';
+import { NO_TIMEOUT_MS, type Pipeline, startPipeline } from '../pipeline.ts';
+import type { Logger } from '../system/logger.ts';
+import { createLogger } from './logging.ts';
+import { grouped, resultJson, resultText } from './result.ts';
+import { untilStopped } from './signals.ts';
+import { EXIT_FAILURE, EXIT_OK, type Output } from './usage.ts';
+
+export interface RunOptions {
+  readonly once: boolean;
+  readonly json: boolean;
+}
+
+const PROGRESS_EVERY_MS = 500;
+
+/** `geoflock run`: until it is told to stop, or with `once` until all that is there is counted. */
+export async function runCommand(
+  configuration: Configuration,
+  options: RunOptions,
+  output: Output,
+): Promise<number> {
+  const log = await createLogger(configuration.log);
+  const problem = reportProblem(configuration.report.directory);
+  if (problem !== undefined) {
+    output.err(`geoflock: ${problem}\n`);
+    return EXIT_FAILURE;
+  }
+  return await untilStopped(async (signal) => {
+    let pipeline: Pipeline;
+    try {
+      pipeline = await startPipeline(configuration, { log, live: !options.once });
+    } catch (error) {
+      if (error instanceof BrokerError) {
+        output.err(`geoflock: ${error.message}\n`);
+        return EXIT_FAILURE;
+      }
+      throw error;
+    }
+    try {
+      return options.once
+        ? await runOnce(pipeline, configuration, options, output, signal)
+        : await runUntil(pipeline, configuration, log, signal);
+    } catch (error) {
+      log.error({ err: error }, 'ended by an error');
+      output.err(`geoflock: ${error instanceof Error ? error.message : String(error)}\n`);
+      return EXIT_FAILURE;
+    } finally {
+      await pipeline.stop();
+    }
+  });
+}
+
+async function runOnce(
+  pipeline: Pipeline,
+  configuration: Configuration,
+  { json }: RunOptions,
+  output: Output,
+  signal: AbortSignal,
+): Promise<number> {
+  const before = await pipeline.totals();
+  const stopProgress = showProgress(pipeline, output);
+  const drained = pipeline.drain({ settleTimeoutMs: configuration.input.settleTimeout }, NO_TIMEOUT_MS);
+  const published = await Promise.race([drained, aborted(signal)]).finally(stopProgress);
+  if (published === undefined) {
+    drained.catch(() => undefined);
+    return EXIT_FAILURE;
+  }
+  const totals = await pipeline.totals();
+  const { rows } = totals;
+  if (rows.read !== rows.counted + rows.rejected) {
+    throw new Error(
+      `accounting is off: ${String(rows.read)} rows read, ${String(rows.counted)} counted and ` +
+        `${String(rows.rejected)} rejected. Please report this with the state folder`,
+    );
+  }
+  const elapsedSeconds = performance.now() / 1000;
+  const result = {
+    totals,
+    model: published.model,
+    elapsedSeconds,
+    rowsPerSecond: (rows.counted - before.rows.counted) / elapsedSeconds,
+  };
+  output.out(json ? `${resultJson(result)}\n` : resultText(result, configuration.report.directory));
+  return pipeline.topology.stats.publisher.filesFailed > 0 ? EXIT_FAILURE : EXIT_OK;
+}
+
+/** Watches until `signal` aborts, then works off what is in the log, as far as the deadline allows. */
+async function runUntil(
+  pipeline: Pipeline,
+  configuration: Configuration,
+  log: Logger,
+  signal: AbortSignal,
+): Promise<number> {
+  log.info(
+    { input: configuration.input.directory, state: configuration.state.directory },
+    'watching; SIGINT or SIGTERM drains and ends, a second one ends at once',
+  );
+  const exit = await Promise.race([pipeline.terminated, aborted(signal)]);
+  if (exit !== undefined) {
+    if (exit.kind === 'failed') {
+      throw exit.error;
+    }
+    return EXIT_OK;
+  }
+  await drainWithin(pipeline, configuration.shutdown.deadline, log);
+  log.info({ report: configuration.report.directory }, 'drained; results are in the report folder');
+  return EXIT_OK;
+}
+
+/** The last step of every orderly end; what it does not reach stays in the log for the next start. */
+export async function drainWithin(
+  pipeline: Pipeline,
+  deadlineMs: number,
+  log: Logger,
+): Promise<Model | undefined> {
+  try {
+    return (await pipeline.drain(undefined, deadlineMs)).model;
+  } catch (error) {
+    log.warn(
+      { problem: error instanceof Error ? error.message : String(error), deadlineMs },
+      'not all was drained in time; the rest is in the log and goes on at the next start',
+    );
+    return undefined;
+  }
+}
+
+export function aborted(signal: AbortSignal): Promise<undefined> {
+  return new Promise((resolve) => {
+    const done = (): void => {
+      resolve(undefined);
+    };
+    if (signal.aborted) {
+      done();
+    } else {
+      signal.addEventListener('abort', done, { once: true });
+    }
+  });
+}
+
+/** One line on stderr that is written over; only on a terminal. Returns the stop. */
+function showProgress(pipeline: Pipeline, output: Output): () => void {
+  if (!process.stderr.isTTY) {
+    return () => undefined;
+  }
+  const timer = setInterval(() => {
+    const { partitions, publisher } = pipeline.topology.stats;
+    const counted = partitions.reduce((rows, partition) => rows + partition.rowsCounted, 0);
+    output.err(
+      `\r\u001b[K${grouped(publisher.filesDone)} files, ${grouped(publisher.rowsRead)} rows read, ` +
+        `${grouped(counted)} counted${publisher.file === undefined ? '' : `, reading ${publisher.file}`}`,
+    );
+  }, PROGRESS_EVERY_MS);
+  return () => {
+    clearInterval(timer);
+    output.err('\r\u001b[K');
+  };
+}
+
+/** What keeps the report folder from being written, with the remedy. */
+export function reportProblem(directory: string): string | undefined {
+  try {
+    mkdirSync(directory, { recursive: true });
+    accessSync(directory, constants.W_OK | constants.X_OK);
+    return undefined;
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error);
+    return `the report folder ${directory} cannot be written (${reason}); choose another with --report DIR`;
+  }
+}

@@ -1,0 +1,56 @@
+import fs from 'node:fs';
+import type { Command } from 'commander';
+import type { LoadedConfiguration } from '../config/load.ts';
+import type { FlagValue } from '../config/sources.ts';
+import { UsageError } from './usage.ts';
+
+/** The flags that stand for configuration keys, shared by the commands that read the configuration. */
+export interface SettingFlags {
+  readonly input?: string;
+  readonly state?: string;
+  readonly report?: string;
+  readonly config?: string;
+  readonly settleTimeout?: string;
+  readonly logLevel?: string;
+}
+
+const KEYS = [
+  ['input', '--input', 'input.directory'],
+  ['state', '--state', 'state.directory'],
+  ['report', '--report', 'report.directory'],
+  ['settleTimeout', '--settle-timeout', 'input.settleTimeout'],
+  ['logLevel', '--log-level', 'log.level'],
+] as const;
+
+export function addSettingFlags(command: Command): Command {
+  return command
+    .option('--input <dir>', 'folder with the CSV files (default: ./data/input)')
+    .option('--state <dir>', 'folder of the log, the tables and the progress (default: ./data/state)')
+    .option('--report <dir>', 'folder for the results (default: ./data/report)')
+    .option('--config <dir>', 'folder with configuration files of your own')
+    .option(
+      '--settle-timeout <duration>',
+      'how long a file may go on changing before it counts as failed (default: 60s)',
+    )
+    .option('--log-level <level>', 'debug, info, warn, error or silent (default: info)');
+}
+
+/** @throws ConfigurationError */
+export async function loadSettings(flags: SettingFlags): Promise<LoadedConfiguration> {
+  const { loadConfiguration } = await import('../config/load.ts');
+  const given = KEYS.flatMap(([name, flag, key]): FlagValue[] => {
+    const value = flags[name];
+    return value === undefined ? [] : [{ flag, key, value }];
+  });
+  return loadConfiguration({ directory: flags.config, flags: given });
+}
+
+/** @throws UsageError when there is no such folder. */
+export function requireInputFolder(directory: string): void {
+  const found = fs.statSync(directory, { throwIfNoEntry: false });
+  if (found?.isDirectory() !== true) {
+    throw new UsageError(
+      `no input folder: ${directory} ${found === undefined ? 'does not exist' : 'is not a folder'} (choose one with --input DIR)`,
+    );
+  }
+}

@@ -1,0 +1,41 @@
+import { InvalidArgumentError } from 'commander';
+import { parseDuration } from '../config/units.ts';
+
+export const EXIT_OK = 0;
+export const EXIT_FAILURE = 1;
+/** Wrong flags or configuration, or no input folder. */
+export const EXIT_USAGE = 2;
+
+/** Where a command's text goes: results to `out`, everything else to `err`. */
+export interface Output {
+  readonly out: (text: string) => void;
+  readonly err: (text: string) => void;
+}
+
+/** The command line asks for something that cannot be; the process ends with `EXIT_USAGE`. */
+export class UsageError extends Error {
+  constructor(message: string) {
+    super(message);
+    this.name = 'UsageError';
+  }
+}
+
+/** Reads a whole number of at least `min`, for commander. */
+export function wholeNumber(min: number): (text: string) => number {
+  return (text) => {
+    const value = /^\d+$/.test(text) ? Number(text) : Number.NaN;
+    if (!Number.isSafeInteger(value) || value < min) {
+      throw new InvalidArgumentError(`Expected a whole number of at least ${String(min)}.`);
+    }
+    return value;
+  };
+}
+
+/** Reads a duration as milliseconds, for commander. */
+export function durationArgument(text: string): number {
+  const ms = parseDuration(text);
+  if (ms === undefined) {
+    throw new InvalidArgumentError('Expected a duration with its unit, such as 500ms, 20s or 5m.');
+  }
+  return ms;
+}

@@ -1,0 +1,186 @@
+/** Doubles of one node: weight, mean x, y, z, SSE. */
+export const NODE_DOUBLES = 5;
+
+const FIRST_CAPACITY = 16;
+
+/** Receives features in a tree's fixed order. */
+export type FeatureVisitor = (weight: number, x: number, y: number, z: number, sse: number) => void;
+
+/**
+ * The nodes of a quadtree of clustering features, in typed arrays that grow by doubling up to a
+ * bound; released nodes are used again. A node is an integer above 0; 0 means "none".
+ */
+export class FeatureNodes {
+  /** NODE_DOUBLES a node. */
+  features = new Float64Array(FIRST_CAPACITY * NODE_DOUBLES);
+  /** Four children a node, by quadrant; of a free node the first entry is the next free node. */
+  children = new Int32Array(FIRST_CAPACITY * 4);
+  /** Number of nodes in use. */
+  live = 0;
+  private capacity = FIRST_CAPACITY;
+  private used = 1;
+  private free = 0;
+  /** The feature to insert next: weight, mean x, y, z, SSE. */
+  readonly pending = new Float64Array(NODE_DOUBLES);
+  /** The feature that `mergeFamily` computed last. */
+  private readonly merged = new Float64Array(NODE_DOUBLES);
+
+  get memoryBytes(): number {
+    return this.features.byteLength + this.children.byteLength;
+  }
+
+  /** Makes room for one more node; never for more than `most` in all. */
+  ensureRoom(most: number): void {
+    if (this.free === 0 && this.used === this.capacity) {
+      this.reserve(Math.min(2 * this.capacity, most + 1));
+    }
+  }
+
+  /** Makes room for `nodes` nodes. */
+  reserve(nodes: number): void {
+    const capacity = Math.max(this.capacity, nodes + 1);
+    const features = new Float64Array(capacity * NODE_DOUBLES);
+    features.set(this.features);
+    const children = new Int32Array(capacity * 4);
+    children.set(this.children);
+    this.features = features;
+    this.children = children;
+    this.capacity = capacity;
+  }
+
+  /** A new leaf with the pending feature. There must be room. */
+  create(): number {
+    let node = this.free;
+    if (node === 0) {
+      node = this.used++;
+    } else {
+      this.free = this.children[node << 2] as number;
+      this.children[node << 2] = 0;
+    }
+    const { features, pending } = this;
+    const at = node * NODE_DOUBLES;
+    features[at] = pending[0] as number;
+    features[at + 1] = pending[1] as number;
+    features[at + 2] = pending[2] as number;
+    features[at + 3] = pending[3] as number;
+    features[at + 4] = pending[4] as number;
+    this.live++;
+    return node;
+  }
+
+  /** Gives a leaf back. */
+  release(node: number): void {
+    this.children[node << 2] = this.free;
+    this.free = node;
+    this.live--;
+  }
+
+  isLeaf(node: number): boolean {
+    const children = this.children;
+    const at = node << 2;
+    return (
+      ((children[at] as number) |
+        (children[at + 1] as number) |
+        (children[at + 2] as number) |
+        (children[at + 3] as number)) ===
+      0
+    );
+  }
+
+  /**
+   * Merges the pending feature into a node when the result's SSE is at most `most`; tells whether it
+   * did. (Chan, Golub, LeVeque: Updating formulae and a pairwise algorithm for computing sample
+   * variances, 1979.) An identical mean leaves the node's mean bit for bit.
+   */
+  merge(node: number, most: number): boolean {
+    const { features, pending } = this;
+    const at = node * NODE_DOUBLES;
+    const own = features[at] as number;
+    const mx = features[at + 1] as number;
+    const my = features[at + 2] as number;
+    const mz = features[at + 3] as number;
+    const dx = (pending[1] as number) - mx;
+    const dy = (pending[2] as number) - my;
+    const dz = (pending[3] as number) - mz;
+    const weight = pending[0] as number;
+    const total = own + weight;
+    const share = weight / total;
+    const together =
+      (features[at + 4] as number) + (pending[4] as number) + own * share * (dx * dx + dy * dy + dz * dz);
+    if (together > most) {
+      return false;
+    }
+    features[at] = total;
+    features[at + 1] = mx + share * dx;
+    features[at + 2] = my + share * dy;
+    features[at + 3] = mz + share * dz;
+    features[at + 4] = together;
+    return true;
+  }
+
+  /** Computes the feature of a node and its children, in this order, into `merged`; returns its SSE. */
+  mergeFamily(node: number): number {
+    const { features, children, merged } = this;
+    let at = node * NODE_DOUBLES;
+    let weight = features[at] as number;
+    let x = features[at + 1] as number;
+    let y = features[at + 2] as number;
+    let z = features[at + 3] as number;
+    let sse = features[at + 4] as number;
+    for (let slot = node << 2; slot < (node << 2) + 4; slot++) {
+      const child = children[slot] as number;
+      if (child !== 0) {
+        at = child * NODE_DOUBLES;
+        const other = features[at] as number;
+        const dx = (features[at + 1] as number) - x;
+        const dy = (features[at + 2] as number) - y;
+        const dz = (features[at + 3] as number) - z;
+        const total = weight + other;
+        const share = other / total;
+        sse = sse + (features[at + 4] as number) + weight * share * (dx * dx + dy * dy + dz * dz);
+        x += share * dx;
+        y += share * dy;
+        z += share * dz;
+        weight = total;
+      }
+    }
+    merged[0] = weight;
+    merged[1] = x;
+    merged[2] = y;
+    merged[3] = z;
+    merged[4] = sse;
+    return sse;
+  }
+
+  /** Visits the features of a subtree in pre-order, quadrants ascending. */
+  visit(node: number, visit: FeatureVisitor): void {
+    const { features, children } = this;
+    const at = node * NODE_DOUBLES;
+    visit(
+      features[at] as number,
+      features[at + 1] as number,
+      features[at + 2] as number,
+      features[at + 3] as number,
+      features[at + 4] as number,
+    );
+    for (let slot = node * 4; slot < node * 4 + 4; slot++) {
+      const child = children[slot] as number;
+      if (child !== 0) {
+        this.visit(child, visit);
+      }
+    }
+  }
+
+  /** Makes a node a leaf with the feature that the last `mergeFamily`, of the same node, computed. */
+  foldFamily(node: number): void {
+    this.features.set(this.merged, node * NODE_DOUBLES);
+    const first = node << 2;
+    for (let slot = first; slot < first + 4; slot++) {
+      const child = this.children[slot] as number;
+      if (child !== 0) {
+        this.release(child);
+        this.children[slot] = 0;
+      }
+    }
+  }
+}

@@ -1,0 +1,334 @@
+import { type CellAddress, faceOf, leafIndex, MAX_LEVEL, uOnFace, vOnFace } from '../geo/s2.ts';
+import { FoldError, InvalidPointError, MAX_WEIGHT, UNIT_TOLERANCE } from './features.ts';
+import { FeatureNodes, type FeatureVisitor } from './feature-nodes.ts';
+import {
+  decodeTree,
+  encodeTree,
+  MAX_FEATURE_LIMIT,
+  MIN_FEATURE_LIMIT,
+  type TreeRoot,
+} from './feature-tree-format.ts';
+
+const FACES = 6;
+
+/**
+ * Coarsening stops at this share of the limit. Each run costs about the limit in node visits; a
+ * quarter of it in new features pays for that, whatever the order of the points.
+ */
+const COARSEN_TO = 0.75;
+
+/**
+ * A bounded set of clustering features over an S2 cell or the sphere, as a quadtree on the S2
+ * hierarchy; one node holds one feature.
+ *
+ * After BICO (Fichtenberger, Gille, Schmidt, Schwiegelshohn, Sohler: BICO: BIRCH meets coresets for
+ * k-means clustering, ESA 2013), with S2 cells in the place of balls around reference points. A point
+ * walks down the cells that hold it. A leaf takes it while the leaf's SSE stays within a threshold
+ * T; otherwise the leaf gets a child, and its own feature is never added to again. When there are
+ * more features than the limit, T grows and families of cells (a node and its leaves) whose merged
+ * SSE is within T become one leaf again.
+ *
+ * There is no buffer and no chance, so the state after n points is a pure function of their
+ * sequence. Identical points merge exactly: few distinct points stay exact.
+ */
+export class FeatureTree {
+  readonly root: TreeRoot;
+  private readonly rootLevel: number;
+  private readonly only: CellAddress | undefined;
+  /** Node of each face's root, 0 where there is none. */
+  private roots = new Int32Array(FACES);
+  private nodes = new FeatureNodes();
+  private sseLimit = 0;
+  private most: number;
+  private costCount = 0;
+
+  /** @throws RangeError when the limit is no integer in [MIN_FEATURE_LIMIT, MAX_FEATURE_LIMIT]. */
+  constructor(root: TreeRoot, limit: number) {
+    this.root = root;
+    this.most = checkedLimit(limit);
+    this.only = root === 'sphere' ? undefined : root;
+    this.rootLevel = this.only?.level ?? 0;
+  }
+
+  /**
+   * The tree that `encode` wrote, to the bit: it goes on as the written one would have.
+   * @throws SummaryFormatError when the bytes are no tree, or of an unknown version.
+   */
+  static decode(bytes: Uint8Array): FeatureTree {
+    const snapshot = decodeTree(bytes);
+    const tree = new FeatureTree(snapshot.root, snapshot.limit);
+    tree.roots = snapshot.roots;
+    tree.nodes = snapshot.nodes;
+    tree.sseLimit = snapshot.threshold;
+    return tree;
+  }
+
+  /** The exact state as bytes (`feature-tree-format.ts`); equal states give equal bytes. */
+  encode(): Uint8Array {
+    return encodeTree({
+      root: this.root,
+      limit: this.most,
+      threshold: this.sseLimit,
+      roots: this.roots,
+      nodes: this.nodes,
+    });
+  }
+
+  /** Most features kept. */
+  get limit(): number {
+    return this.most;
+  }
+
+  /**
+   * Changes the limit from the next insertion on; coarsens at once when there are more features.
+   * It changes what the same points give: apply it at a fixed place of their sequence.
+   */
+  setLimit(limit: number): void {
+    this.most = checkedLimit(limit);
+    if (this.nodes.live > this.most) {
+      this.coarsen();
+    }
+  }
+
+  /** Number of features, at most the limit. */
+  get count(): number {
+    return this.nodes.live;
+  }
+
+  /** The threshold T: the SSE up to which a leaf takes points. */
+  get threshold(): number {
+    return this.sseLimit;
+  }
+
+  /** Bytes of memory that the nodes take. */
+  get memoryBytes(): number {
+    return this.nodes.memoryBytes;
+  }
+
+  /** Sum of the features' weights: exact for counts up to 2^53. */
+  totalWeight(): number {
+    let total = 0;
+    this.forEachFeature((weight) => {
+      total += weight;
+    });
+    return total;
+  }
+
+  /**
+   * Folds the unit vectors at `[from, to)`, each with weight 1, in that order.
+   * @throws FoldError naming the index of the first point that cannot be folded.
+   */
+  insertColumns(x: Float64Array, y: Float64Array, z: Float64Array, from: number, to: number): void {
+    const pending = this.nodes.pending;
+    pending[0] = 1;
+    pending[4] = 0;
+    let index = from;
+    try {
+      for (; index < to; index++) {
+        pending[1] = x[index] as number;
+        pending[2] = y[index] as number;
+        pending[3] = z[index] as number;
+        this.insertPending();
+      }
+    } catch (cause) {
+      throw new FoldError(index, cause);
+    }
+  }
+
+  /**
+   * Folds one unit vector with weight 1.
+   * @throws InvalidPointError when it is not a unit vector or not in the root cell; nothing changed.
+   */
+  insert(x: number, y: number, z: number): void {
+    this.nodes.pending.set([1, x, y, z, 0]);
+    this.insertPending();
+  }
+
+  /** Folds the pending point. Doubles travel in `pending`: as arguments the engine would box them. */
+  private insertPending(): void {
+    const pending = this.nodes.pending;
+    const x = pending[1] as number;
+    const y = pending[2] as number;
+    const z = pending[3] as number;
+    const excess = x * x + y * y + z * z - 1;
+    // Written so that NaN fails too.
+    if (!(excess > -UNIT_TOLERANCE && excess < UNIT_TOLERANCE)) {
+      throw new InvalidPointError(`(${String(x)}, ${String(y)}, ${String(z)}) is not a unit vector`);
+    }
+    const face = faceOf(x, y, z);
+    const i = leafIndex(uOnFace(face, x, y, z));
+    const j = leafIndex(vOnFace(face, x, y, z));
+    const only = this.only;
+    if (only !== undefined) {
+      const shift = MAX_LEVEL - only.level;
+      if (face !== only.face || i >> shift !== only.i || j >> shift !== only.j) {
+        throw new InvalidPointError(
+          `(${String(x)}, ${String(y)}, ${String(z)}) is outside the region's cell`,
+        );
+      }
+    }
+    this.place(face, i, j);
+  }
+
+  /**
+   * Folds a feature; its path is that of its mean's direction (a mean just outside the root cell, as
+   * rounding may leave it, goes to the nearest cell inside).
+   * @throws InvalidPointError when a value is not finite, the weight not positive, the SSE negative,
+   * the mean outside the unit ball or in another half of the sphere than the root cell.
+   */
+  insertFeature(weight: number, x: number, y: number, z: number, sse: number): void {
+    const length = x * x + y * y + z * z;
+    if (!(weight > 0 && weight <= MAX_WEIGHT && sse >= 0 && sse < Infinity && length < 1 + UNIT_TOLERANCE)) {
+      throw new InvalidPointError(
+        `weight ${String(weight)}, mean (${String(x)}, ${String(y)}, ${String(z)}), SSE ${String(sse)} is no feature`,
+      );
+    }
+    this.nodes.pending.set([weight, x, y, z, sse]);
+    const only = this.only;
+    if (only === undefined) {
+      const face = faceOf(x, y, z);
+      this.place(face, leafIndex(uOnFace(face, x, y, z)), leafIndex(vOnFace(face, x, y, z)));
+      return;
+    }
+    const { face } = only;
+    const ahead = [x, y, z, -x, -y, -z][face] as number;
+    if (!(ahead > 0)) {
+      throw new InvalidPointError(
+        `mean (${String(x)}, ${String(y)}, ${String(z)}) is far outside the region's cell`,
+      );
+    }
+    const shift = MAX_LEVEL - only.level;
+    const i = clampToCell(leafIndex(clampToFace(uOnFace(face, x, y, z))), only.i, shift);
+    const j = clampToCell(leafIndex(clampToFace(vOnFace(face, x, y, z))), only.j, shift);
+    this.place(face, i, j);
+  }
+
+  /** Visits the features in pre-order, faces and quadrants ascending: a function of the state only. */
+  forEachFeature(visit: FeatureVisitor): void {
+    for (let face = 0; face < FACES; face++) {
+      const node = this.roots[face] as number;
+      if (node !== 0) {
+        this.nodes.visit(node, visit);
+      }
+    }
+  }
+
+  /** Puts the pending feature into the leaf cell (i, j) of a face. */
+  private place(face: number, i: number, j: number): void {
+    const nodes = this.nodes;
+    // Room first: a failing allocation must not leave half an insertion behind.
+    nodes.ensureRoom(this.most + 1);
+    let node = this.roots[face] as number;
+    if (node === 0) {
+      this.roots[face] = nodes.create();
+    } else {
+      const children = nodes.children;
+      let shift = MAX_LEVEL - 1 - this.rootLevel;
+      for (;;) {
+        if (shift < 0) {
+          nodes.merge(node, Infinity);
+          return;
+        }
+        const slot = (node << 2) | (((i >> shift) & 1) << 1) | ((j >> shift) & 1);
+        const child = children[slot] as number;
+        if (child === 0) {
+          if (nodes.isLeaf(node) && nodes.merge(node, this.sseLimit)) {
+            return;
+          }
+          children[slot] = nodes.create();
+          break;
+        }
+        node = child;
+        shift--;
+      }
+    }
+    if (nodes.live > this.most) {
+      this.coarsen();
+    }
+  }
+
+  /**
+   * Raises T and folds families until at most COARSEN_TO of the limit are left. T at least doubles,
+   * and reaches the median cost of the foldable families, so every round folds at least half of
+   * them: it ends, at the latest with one feature a face.
+   */
+  private coarsen(): void {
+    const { nodes, roots } = this;
+    const goal = Math.max(FACES, Math.floor(this.most * COARSEN_TO));
+    const costs = new Float64Array((nodes.live >> 1) + 1);
+    while (nodes.live > goal) {
+      this.costCount = 0;
+      for (const root of roots) {
+        if (root !== 0) {
+          this.gatherCosts(root, costs);
+        }
+      }
+      const median = costs.subarray(0, this.costCount).sort()[(this.costCount - 1) >> 1] as number;
+      this.sseLimit = Math.max(2 * this.sseLimit, median);
+      for (const root of roots) {
+        if (root !== 0) {
+          this.fold(root);
+        }
+      }
+    }
+  }
+
+  /** Collects the merged SSE of every node whose children are all leaves; tells whether `node` is a leaf. */
+  private gatherCosts(node: number, costs: Float64Array): boolean {
+    const { nodes } = this;
+    let leaf = true;
+    let family = true;
+    for (let slot = node << 2; slot < (node << 2) + 4; slot++) {
+      const child = nodes.children[slot] as number;
+      if (child !== 0) {
+        leaf = false;
+        if (!this.gatherCosts(child, costs)) {
+          family = false;
+        }
+      }
+    }
+    if (!leaf && family) {
+      costs[this.costCount++] = nodes.mergeFamily(node);
+    }
+    return leaf;
+  }
+
+  /** Folds families within T, the deepest first; tells whether `node` is a leaf afterwards. */
+  private fold(node: number): boolean {
+    const { nodes } = this;
+    let leaf = true;
+    let family = true;
+    for (let slot = node << 2; slot < (node << 2) + 4; slot++) {
+      const child = nodes.children[slot] as number;
+      if (child !== 0) {
+        leaf = false;
+        if (!this.fold(child)) {
+          family = false;
+        }
+      }
+    }
+    if (leaf || !family || nodes.mergeFamily(node) > this.sseLimit) {
+      return leaf;
+    }
+    nodes.foldFamily(node);
+    return true;
+  }
+}
+
+function checkedLimit(limit: number): number {
+  if (!(Number.isInteger(limit) && limit >= MIN_FEATURE_LIMIT && limit <= MAX_FEATURE_LIMIT)) {
+    throw new RangeError(
+      `feature limit ${String(limit)} is not an integer in [${String(MIN_FEATURE_LIMIT)}, ${String(MAX_FEATURE_LIMIT)}]`,
+    );
+  }
+  return limit;
+}
+
+function clampToFace(u: number): number {
+  return Math.min(1, Math.max(-1, u));
+}
+
+function clampToCell(leaf: number, cell: number, shift: number): number {
+  const first = cell * 2 ** shift;
+  return Math.min(first + 2 ** shift - 1, Math.max(first, leaf));
+}

@@ -1,0 +1,58 @@
+import type { Cluster, Model } from './model.ts';
+
+/** A model as GeoJSON (RFC 7946): one point a cluster, positions as [longitude, latitude]. */
+export interface ClusterCollection {
+  readonly type: 'FeatureCollection';
+  readonly features: readonly ClusterFeature[];
+}
+
+export interface ClusterFeature {
+  readonly type: 'Feature';
+  readonly id: number;
+  readonly geometry: { readonly type: 'Point'; readonly coordinates: readonly [number, number] };
+  readonly properties: {
+    readonly id: number;
+    readonly weight: number;
+    readonly share: number;
+    readonly radiusKm: number;
+  };
+}
+
+export function clustersToGeoJson(clusters: readonly Cluster[]): ClusterCollection {
+  return {
+    type: 'FeatureCollection',
+    features: clusters.map(({ id, longitude, latitude, weight, share, radiusKm }) => ({
+      type: 'Feature',
+      id,
+      geometry: { type: 'Point', coordinates: [longitude, latitude] },
+      properties: { id, weight, share, radiusKm },
+    })),
+  };
+}
+
+/** The bytes of `clusters.geojson`: two spaces of indentation, a line end at the end. */
+export function serializeGeoJson(model: Model): string {
+  return `${JSON.stringify(clustersToGeoJson(model.clusters), undefined, 2)}\n`;
+}
+
+/**
+ * The bytes of `model.json`: fixed order of keys, doubles in the shortest decimal form that reads back
+ * to the same bits (ECMAScript's Number::toString), a line end at the end. Equal models, equal bytes.
+ */
+export function serializeModel(model: Model): string {
+  const plain = {
+    k: model.k,
+    weight: model.weight,
+    cost: model.cost,
+    clusters: model.clusters.map(({ id, longitude, latitude, center, weight, share, radiusKm }) => ({
+      id,
+      longitude,
+      latitude,
+      center,
+      weight,
+      share,
+      radiusKm,
+    })),
+  };
+  return `${JSON.stringify(plain, undefined, 2)}\n`;
+}

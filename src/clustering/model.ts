@@ -1,0 +1,283 @@
+import type { Latitude, Longitude } from '../geo/axes.ts';
+import { angleOfChord, EARTH_RADIUS_KM, latitudeOf, longitudeOf, type UnitVector } from '../geo/sphere.ts';
+import { allocateFeatures, type FeatureColumns } from './features.ts';
+import { FeatureTree } from './feature-tree.ts';
+import { assignFeatures, searchCenters } from './kmeans.ts';
+import type { Assignment, Centers } from './kmeans-passes.ts';
+import { finish, type Steps } from './slices.ts';
+
+/** One region's features and their place in the fixed order: by region, then by partition. */
+export interface ModelSource {
+  readonly region: number;
+  readonly partition: number;
+  readonly tree: FeatureTree;
+}
+
+export interface ModelOptions {
+  /** Number of clusters asked for, at least 1. */
+  readonly k: number;
+  /** Centers of an earlier model to start from; none in a canonical model. */
+  readonly warmStart?: Centers;
+  /** Seed of the search. Default 1. */
+  readonly seed?: number;
+  /** Seedings of the search. Default 8. */
+  readonly seedings?: number;
+  /** The search sees at most so many features. Default 20,000. */
+  readonly searchFeatures?: number;
+  /** Above so many features the clusters are made of the coarsened ones. Default 2,000,000 (80 MB). */
+  readonly assignFeatures?: number;
+}
+
+export interface Cluster {
+  /** 1 for the heaviest. */
+  readonly id: number;
+  readonly longitude: Longitude;
+  readonly latitude: Latitude;
+  /** Weighted mean of the rows' unit vectors, not normalised: its length tells how gathered they are. */
+  readonly center: UnitVector;
+  readonly weight: number;
+  /** Share of the total weight, in (0, 1]. */
+  readonly share: number;
+  /** Root-mean-square great-circle distance of the rows to the center, km. */
+  readonly radiusKm: number;
+}
+
+export interface Model {
+  /** The number of clusters asked for; there are fewer clusters when there are fewer distinct places. */
+  readonly k: number;
+  readonly weight: number;
+  /** Sum over the rows of the squared chord to their cluster's center, in squared earth radii. */
+  readonly cost: number;
+  /** By descending weight, then ascending center. */
+  readonly clusters: readonly Cluster[];
+}
+
+const SEARCH_FEATURES = 20_000;
+const ASSIGN_FEATURES = 2_000_000;
+const FEATURES_PER_STEP = 1024;
+/** Below this length of a center its direction is noise. */
+const NO_DIRECTION = 1e-9;
+/** Squared lengths this near to 1 are 1 but for rounding. */
+const UNIT_ROUNDING = 1e-15;
+
+/** `modelSteps` in one go. */
+export function buildModel(sources: Iterable<ModelSource>, options: ModelOptions): Model {
+  return finish(modelSteps(sources, options));
+}
+
+/**
+ * The global clusters of all regions' features: coarsened to what the search can afford, searched, and
+ * then every feature assigned to its nearest center. A pure function of the arguments; the order of
+ * the sources is part of them, and checked.
+ * @throws RangeError when the sources are not in strictly ascending (region, partition) order.
+ */
+export function* modelSteps(sources: Iterable<ModelSource>, options: ModelOptions): Steps<Model> {
+  const { k, warmStart, seed = 1, seedings = 8 } = options;
+  const trees = inOrder(sources);
+  const count = trees.reduce((total, tree) => total + tree.count, 0);
+  const searchFeatures = options.searchFeatures ?? SEARCH_FEATURES;
+  const all =
+    count <= (options.assignFeatures ?? ASSIGN_FEATURES) ? yield* columnsOf(trees, count) : undefined;
+  const coarse = all !== undefined && count <= searchFeatures ? all : yield* coarsened(trees, searchFeatures);
+  const found = yield* searchCenters(coarse, {
+    k,
+    seed,
+    seedings,
+    ...(warmStart === undefined ? {} : { warmStart }),
+  });
+  return yield* clustersOf(all ?? coarse, k, found.centers);
+}
+
+/** The model that given centers make of features: assignment, means, radii. */
+export function* clustersOf(features: FeatureColumns, k: number, centers: Centers): Steps<Model> {
+  if (features.count === 0) {
+    return { k, weight: 0, cost: 0, clusters: [] };
+  }
+  const assignment = yield* assignFeatures(features, centers);
+  const sums = yield* meansOf(features, assignment, centers.count);
+  const drafts = yield* spreadsOf(features, assignment, sums);
+  let weight = 0;
+  let cost = 0;
+  for (const draft of drafts) {
+    weight += draft.weight;
+    cost += draft.cost;
+  }
+  const clusters = drafts
+    .sort((a, b) => b.weight - a.weight || compareCenters(a.center, b.center))
+    .map((draft, rank) => ({
+      id: rank + 1,
+      longitude: longitudeOf(draft.direction[0], draft.direction[1]),
+      latitude: latitudeOf(...draft.direction),
+      center: draft.center,
+      weight: draft.weight,
+      share: draft.weight / weight,
+      radiusKm: Math.sqrt(draft.angles / draft.weight) * EARTH_RADIUS_KM,
+    }));
+  return { k, weight, cost, clusters };
+}
+
+interface Means extends Centers {
+  readonly weight: Float64Array;
+}
+
+interface Draft {
+  readonly center: UnitVector;
+  readonly direction: UnitVector;
+  readonly weight: number;
+  cost: number;
+  /** Weighted sum of squared angles, radians. */
+  angles: number;
+}
+
+function inOrder(sources: Iterable<ModelSource>): readonly FeatureTree[] {
+  const trees: FeatureTree[] = [];
+  let before: ModelSource | undefined;
+  for (const source of sources) {
+    if (before !== undefined && (source.region - before.region || source.partition - before.partition) <= 0) {
+      throw new RangeError(
+        `region ${String(source.region)} of partition ${String(source.partition)} follows ` +
+          `region ${String(before.region)} of partition ${String(before.partition)}: not in ascending order`,
+      );
+    }
+    before = source;
+    trees.push(source.tree);
+  }
+  return trees;
+}
+
+function* columnsOf(trees: readonly FeatureTree[], count: number): Steps<FeatureColumns> {
+  const columns = allocateFeatures(count);
+  let at = 0;
+  for (const tree of trees) {
+    tree.forEachFeature((weight, x, y, z, sse) => {
+      columns.weight[at] = weight;
+      columns.x[at] = x;
+      columns.y[at] = y;
+      columns.z[at] = z;
+      columns.sse[at] = sse;
+      at++;
+    });
+    yield;
+  }
+  return columns;
+}
+
+function* coarsened(trees: readonly FeatureTree[], limit: number): Steps<FeatureColumns> {
+  const sphere = new FeatureTree('sphere', limit);
+  for (const tree of trees) {
+    const columns = finish(columnsOf([tree], tree.count));
+    for (let from = 0; from < columns.count; from += FEATURES_PER_STEP) {
+      const to = Math.min(columns.count, from + FEATURES_PER_STEP);
+      for (let f = from; f < to; f++) {
+        sphere.insertFeature(
+          columns.weight[f] as number,
+          columns.x[f] as number,
+          columns.y[f] as number,
+          columns.z[f] as number,
+          columns.sse[f] as number,
+        );
+      }
+      yield;
+    }
+  }
+  return yield* columnsOf([sphere], sphere.count);
+}
+
+/** Weighted means by the updating formula: equal means stay as they are, bit for bit. */
+function* meansOf(features: FeatureColumns, assignment: Assignment, clusters: number): Steps<Means> {
+  const x = new Float64Array(clusters);
+  const y = new Float64Array(clusters);
+  const z = new Float64Array(clusters);
+  const weight = new Float64Array(clusters);
+  for (let f = 0; f < features.count; f++) {
+    const c = assignment.cluster[f] as number;
+    const w = features.weight[f] as number;
+    const total = (weight[c] as number) + w;
+    const share = w / total;
+    const mx = x[c] as number;
+    const my = y[c] as number;
+    const mz = z[c] as number;
+    x[c] = mx + share * ((features.x[f] as number) - mx);
+    y[c] = my + share * ((features.y[f] as number) - my);
+    z[c] = mz + share * ((features.z[f] as number) - mz);
+    weight[c] = total;
+    if (f % FEATURES_PER_STEP === FEATURES_PER_STEP - 1) {
+      yield;
+    }
+  }
+  return { count: clusters, x, y, z, weight };
+}
+
+/** Adds up each cluster's cost and squared angles; clusters without features are left out. */
+function* spreadsOf(features: FeatureColumns, assignment: Assignment, means: Means): Steps<Draft[]> {
+  const drafts: (Draft | undefined)[] = [];
+  for (let c = 0; c < means.count; c++) {
+    const weight = means.weight[c] as number;
+    const center: UnitVector = [means.x[c] as number, means.y[c] as number, means.z[c] as number];
+    const direction = weight > 0 ? directionOf(center, features, assignment, c) : center;
+    drafts.push(weight > 0 ? { center, direction, weight, cost: 0, angles: 0 } : undefined);
+  }
+  for (let f = 0; f < features.count; f++) {
+    const draft = drafts[assignment.cluster[f] as number];
+    if (draft !== undefined) {
+      const w = features.weight[f] as number;
+      const sse = features.sse[f] as number;
+      draft.cost += sse + w * squaredDistance(features, f, draft.center);
+      const angle = angleOfChord(sse / w + squaredDistance(features, f, draft.direction));
+      draft.angles += w * angle * angle;
+    }
+    if (f % FEATURES_PER_STEP === FEATURES_PER_STEP - 1) {
+      yield;
+    }
+  }
+  return drafts.filter((draft) => draft !== undefined);
+}
+
+/**
+ * The unit vector that stands for a center. A center near the origin (rows all around the globe) has no
+ * direction of its own: its medoid, the feature nearest to it that has one, lends it.
+ */
+function directionOf(
+  center: UnitVector,
+  features: FeatureColumns,
+  assignment: Assignment,
+  cluster: number,
+): UnitVector {
+  const own = normalised(...center);
+  if (own !== undefined) {
+    return own;
+  }
+  let medoid: UnitVector = [1, 0, 0];
+  let least = Infinity;
+  for (let f = 0; f < features.count; f++) {
+    if (assignment.cluster[f] === cluster) {
+      const distance = squaredDistance(features, f, center);
+      const direction = normalised(features.x[f] as number, features.y[f] as number, features.z[f] as number);
+      if (distance < least && direction !== undefined) {
+        least = distance;
+        medoid = direction;
+      }
+    }
+  }
+  return medoid;
+}
+
+function normalised(x: number, y: number, z: number): UnitVector | undefined {
+  const squared = x * x + y * y + z * z;
+  if (Math.abs(squared - 1) < UNIT_ROUNDING) {
+    return [x, y, z];
+  }
+  const length = Math.sqrt(squared);
+  return length < NO_DIRECTION ? undefined : [x / length, y / length, z / length];
+}
+
+function squaredDistance(features: FeatureColumns, f: number, to: UnitVector): number {
+  const dx = (features.x[f] as number) - to[0];
+  const dy = (features.y[f] as number) - to[1];
+  const dz = (features.z[f] as number) - to[2];
+  return dx * dx + dy * dy + dz * dz;
+}
+
+function compareCenters(a: UnitVector, b: UnitVector): number {
+  return a[0] - b[0] || a[1] - b[1] || a[2] - b[2];
+}

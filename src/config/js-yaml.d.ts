@@ -1,0 +1,4 @@
+declare module 'js-yaml' {
+  /** Parses one YAML 1.2 document. Throws YAMLException, also for duplicate keys. */
+  export function load(text: string): unknown;
+}

@@ -1,0 +1,203 @@
+import path from 'node:path';
+import { z } from 'zod';
+import {
+  column,
+  count,
+  duration,
+  durationOrOff,
+  flag,
+  folder,
+  folderOrNone,
+  oneOf,
+  share,
+  size,
+  text,
+  utcOffset,
+  wholeNamePattern,
+} from './fields.ts';
+
+/**
+ * The whole configuration. Defaults, and what each key means to a user, stand in
+ * `config/default.yaml`; here are types and limits. Durations read as milliseconds, sizes as bytes.
+ * Unknown keys are errors.
+ */
+
+const topicName = text('a name of letters, digits, dots, hyphens and underscores', /^[A-Za-z0-9._-]{1,200}$/);
+const topicPrefix = text(
+  'letters, digits, dots, hyphens and underscores, or nothing',
+  /^[A-Za-z0-9._-]{0,40}$/,
+);
+
+const rowsAndBytes = {
+  rows: count({ min: 1, max: 2 ** 31 }),
+  bytes: size({ min: 1 }),
+};
+
+const tenYears = 3650 * 86_400_000;
+
+const retention = z.strictObject({
+  bytes: size({ min: 0 }),
+  /** Milliseconds. */
+  age: duration({ min: 1000, max: tenYears }),
+});
+
+export const configurationSchema = z
+  .strictObject({
+    input: z.strictObject({
+      directory: folder(),
+      filter: wholeNamePattern(),
+      recursive: flag(),
+      after: oneOf('keep', 'delete', 'move'),
+      moveTo: folderOrNone(),
+      minimumAge: duration(),
+      scanEvery: duration({ min: 50 }),
+      settleTimeout: duration(),
+      events: flag(),
+    }),
+    state: z.strictObject({ directory: folder() }),
+    report: z.strictObject({ directory: folder() }),
+    source: z.strictObject({
+      name: text('a name of letters, digits, dots, hyphens and underscores', /^[A-Za-z0-9._-]{1,100}$/),
+      columns: z.strictObject({
+        timepoint: column(),
+        deviceId: column(),
+        acceloX: column(),
+        acceloY: column(),
+        acceloZ: column(),
+        longitude: column(),
+        latitude: column(),
+        locked: column(),
+      }),
+      /** Minutes east of UTC. */
+      timezone: utcOffset(),
+      maxLineBytes: size({ min: 64, max: 16 * 2 ** 20 }),
+      maxFuture: duration({ max: tenYears }),
+    }),
+    /** `every` is null when the test source is off. */
+    sample: z.strictObject({ every: durationOrOff({ min: 10 }) }),
+    publisher: z.strictObject({
+      chunkBytes: size({ min: 1024, max: 2 ** 30 }),
+      transactionBytes: size({ min: 1024, max: 2 ** 30 }),
+    }),
+    topics: z.strictObject({
+      prefix: topicPrefix,
+      rows: topicName,
+      partitions: count({ min: 1, max: 1024 }),
+    }),
+    broker: z.strictObject({
+      kind: oneOf('embedded'),
+      embedded: z.strictObject({ mapSize: size({ min: 2 ** 20, max: 2 ** 46 }), retention }),
+    }),
+    rejected: z.strictObject({ retention }),
+    connections: z.strictObject({
+      files: z.strictObject(rowsAndBytes),
+      rows: z.strictObject(rowsAndBytes),
+      log: z.strictObject({ bytes: rowsAndBytes.bytes }),
+    }),
+    memory: z.strictObject({ budget: size({ min: 1 }) }),
+    partitions: z.strictObject({
+      fanOutRows: count({ min: 1, max: 2 ** 24 }),
+      fanOutIdle: duration({ max: 60_000 }),
+    }),
+    checkpoint: z.strictObject({ every: duration({ min: 10 }), rows: count({ min: 1 }) }),
+    regions: z.strictObject({
+      level: count({ min: 0, max: 8 }),
+      features: count({ min: 2, max: 1_000_000 }),
+    }),
+    clustering: z.strictObject({
+      k: count({ min: 1, max: 10_000 }),
+      seed: count({ min: 0, max: 2 ** 32 - 1 }),
+      seeds: count({ min: 1, max: 1000 }),
+      features: count({ min: 1, max: 10_000_000 }),
+    }),
+    model: z.strictObject({ every: duration({ min: 10 }) }),
+    supervision: z.strictObject({
+      restarts: count({ min: 0, max: 1_000_000 }),
+      window: duration({ min: 1 }),
+      initialBackoff: duration(),
+      maxBackoff: duration(),
+      jitter: share(),
+    }),
+    shutdown: z.strictObject({ deadline: duration({ min: 100 }) }),
+    log: z.strictObject({
+      level: oneOf('debug', 'info', 'warn', 'error', 'silent'),
+      format: oneOf('auto', 'human', 'json'),
+    }),
+  })
+  .superRefine((all, context) => {
+    for (const [at, message] of crossChecks(all)) {
+      context.addIssue({ code: 'custom', path: at.split('.'), message });
+    }
+  });
+
+type DeepReadonly<T> = T extends RegExp
+  ? T
+  : T extends object
+    ? { readonly [K in keyof T]: DeepReadonly<T[K]> }
+    : T;
+
+/** The effective configuration: durations in milliseconds, sizes in bytes, folders absolute. */
+export type Configuration = DeepReadonly<z.output<typeof configurationSchema>>;
+
+/** What must hold between keys: pairs of the key to name and what it should have been. */
+function* crossChecks(all: Configuration): Generator<readonly [string, string]> {
+  const { input, source, publisher, connections, clustering, supervision, memory } = all;
+  if (input.after === 'move' && input.moveTo === null) {
+    yield ['input.moveTo', 'expected the path of a folder, because input.after is move'];
+  }
+  if (input.after === 'move' && input.moveTo !== null && isInside(input.moveTo, input.directory)) {
+    yield ['input.moveTo', `expected a folder outside of input.directory (${input.directory})`];
+  }
+  if (publisher.chunkBytes <= source.maxLineBytes) {
+    yield [
+      'publisher.chunkBytes',
+      `expected more than source.maxLineBytes (${String(source.maxLineBytes)} bytes), so that a line fits`,
+    ];
+  }
+  if (publisher.transactionBytes < publisher.chunkBytes) {
+    yield [
+      'publisher.transactionBytes',
+      `expected at least publisher.chunkBytes (${String(publisher.chunkBytes)} bytes)`,
+    ];
+  }
+  for (const name of ['files', 'rows', 'log'] as const) {
+    if (connections[name].bytes < source.maxLineBytes) {
+      yield [
+        `connections.${name}.bytes`,
+        `expected at least source.maxLineBytes (${String(source.maxLineBytes)} bytes), so that a line fits`,
+      ];
+    }
+  }
+  if (memory.budget < source.maxLineBytes) {
+    yield [
+      'memory.budget',
+      `expected at least source.maxLineBytes (${String(source.maxLineBytes)} bytes), so that a line fits`,
+    ];
+  }
+  if (clustering.features < clustering.k) {
+    yield ['clustering.features', `expected at least clustering.k (${String(clustering.k)})`];
+  }
+  if (supervision.maxBackoff < supervision.initialBackoff) {
+    yield ['supervision.maxBackoff', 'expected at least supervision.initialBackoff'];
+  }
+  yield* columnChecks(source.columns);
+}
+
+function* columnChecks(columns: Configuration['source']['columns']): Generator<readonly [string, string]> {
+  const taken = new Map<string | number, string>();
+  for (const [name, place] of Object.entries(columns)) {
+    if (place === undefined) {
+      continue;
+    }
+    const other = taken.get(place);
+    if (other !== undefined) {
+      yield [`source.columns.${name}`, `expected another column than source.columns.${other}`];
+    }
+    taken.set(place, name);
+  }
+}
+
+function isInside(folderPath: string, outer: string): boolean {
+  const relative = path.relative(outer, folderPath);
+  return relative !== '..' && !relative.startsWith(`..${path.sep}`) && !path.isAbsolute(relative);
+}

@@ -1,0 +1,62 @@
+import type { Connection, Cost, QueuedItem } from './connection.ts';
+
+/** One connection as status shows it. */
+export interface ConnectionInfo {
+  readonly name: string;
+  readonly thresholds: Cost;
+  /** Reserved and not yet released. */
+  readonly depth: Cost;
+  /** Sent and not yet delivered, in order; not empty only while paused. */
+  readonly queued: readonly QueuedItem[];
+  readonly paused: boolean;
+  /** Reservations that had to wait, since the connection was opened. */
+  readonly waits: number;
+  /** Reservations waiting now. */
+  readonly waiting: number;
+}
+
+/** The open connections of one process, by name, for status and administration. */
+export class ConnectionRegistry {
+  readonly #connections = new Map<string, Connection>();
+
+  /**
+   * Lists the connection until it is closed.
+   * @throws Error when an open connection of that name is registered.
+   */
+  register(connection: Connection): Connection {
+    if (this.get(connection.name) !== undefined) {
+      throw new Error(`connection ${connection.name} is registered and still open`);
+    }
+    this.#connections.set(connection.name, connection);
+    return connection;
+  }
+
+  get(name: string): Connection | undefined {
+    const connection = this.#connections.get(name);
+    if (connection?.closed === true) {
+      this.#connections.delete(name);
+      return undefined;
+    }
+    return connection;
+  }
+
+  /** In the order of registration. */
+  list(): readonly ConnectionInfo[] {
+    const infos: ConnectionInfo[] = [];
+    for (const name of [...this.#connections.keys()]) {
+      const connection = this.get(name);
+      if (connection !== undefined) {
+        infos.push({
+          name,
+          thresholds: connection.thresholds,
+          depth: connection.depth,
+          queued: connection.queued(),
+          paused: connection.paused,
+          waits: connection.waits,
+          waiting: connection.waiting,
+        });
+      }
+    }
+    return infos;
+  }
+}

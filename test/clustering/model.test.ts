@@ -1,0 +1,259 @@
+import { expect } from 'chai';
+import fc from 'fast-check';
+import { featuresOfPoints } from '../../src/clustering/features.ts';
+import { FeatureTree } from '../../src/clustering/feature-tree.ts';
+import { serializeGeoJson, serializeModel } from '../../src/clustering/geojson.ts';
+import { searchCenters } from '../../src/clustering/kmeans.ts';
+import type { Centers } from '../../src/clustering/kmeans-passes.ts';
+import { buildModel, type Model, type ModelSource } from '../../src/clustering/model.ts';
+import { finish } from '../../src/clustering/slices.ts';
+import { regionAddress, regionOf } from '../../src/geo/s2.ts';
+import { EARTH_RADIUS_KM, greatCircleKm, type UnitVector } from '../../src/geo/sphere.ts';
+import { cityPoints, type Points, pointsAt, spherePoints } from './points.ts';
+
+/** One summary a region of level 3, as the actors keep them. */
+function sourcesOf(points: Points, limit = 2000): ModelSource[] {
+  const trees = new Map<number, FeatureTree>();
+  for (let row = 0; row < points.x.length; row++) {
+    const region = regionOf(points.x[row] as number, points.y[row] as number, points.z[row] as number, 3);
+    const tree = trees.get(region) ?? new FeatureTree(regionAddress(region, 3), limit);
+    trees.set(region, tree);
+    tree.insertColumns(points.x, points.y, points.z, row, row + 1);
+  }
+  return [...trees].sort((a, b) => a[0] - b[0]).map(([region, tree]) => ({ region, partition: 0, tree }));
+}
+
+function sphereSource(points: Points): ModelSource[] {
+  const tree = new FeatureTree('sphere', 2000);
+  tree.insertColumns(points.x, points.y, points.z, 0, points.x.length);
+  return [{ region: 0, partition: 0, tree }];
+}
+
+/** Sum over raw points of the squared distance to the nearest center. */
+function rawCost({ x, y, z }: Points, centers: readonly UnitVector[]): number {
+  let cost = 0;
+  for (let row = 0; row < x.length; row++) {
+    let least = Infinity;
+    for (const c of centers) {
+      const dx = (x[row] as number) - c[0];
+      const dy = (y[row] as number) - c[1];
+      const dz = (z[row] as number) - c[2];
+      least = Math.min(least, dx * dx + dy * dy + dz * dz);
+    }
+    cost += least;
+  }
+  return cost;
+}
+
+const vectors = ({ count, x, y, z }: Centers): UnitVector[] =>
+  Array.from({ length: count }, (_, c) => [x[c] as number, y[c] as number, z[c] as number]);
+
+function checkShape(model: Model, rows: number): void {
+  expect(model.weight).to.equal(rows);
+  expect(model.clusters.reduce((sum, { weight }) => sum + weight, 0)).to.equal(rows);
+  expect(model.clusters.reduce((sum, { share }) => sum + share, 0)).to.be.closeTo(1, 1e-12);
+  model.clusters.forEach((cluster, n) => {
+    expect(cluster.id).to.equal(n + 1);
+    expect(cluster.weight).to.be.above(0);
+    expect(cluster.radiusKm).to.be.within(0, Math.PI * EARTH_RADIUS_KM);
+    const next = model.clusters[n + 1];
+    if (next !== undefined) {
+      expect(cluster.weight).to.be.at.least(next.weight);
+    }
+  });
+}
+
+describe('buildModel', () => {
+  it('of no rows is empty', () => {
+    const empty: Model = { k: 5, weight: 0, cost: 0, clusters: [] };
+    expect(buildModel([], { k: 5 })).to.deep.equal(empty);
+    const tree = new FeatureTree('sphere', 8);
+    expect(buildModel([{ region: 0, partition: 0, tree }], { k: 5 })).to.deep.equal(empty);
+  });
+
+  it('of one place is that place, exactly', () => {
+    for (const place of [
+      [8.5, 47.3],
+      [180, 12],
+      [0, 90],
+      [0, -90],
+    ] as const) {
+      const { clusters, cost, weight } = buildModel(
+        sphereSource(pointsAt(Array.from({ length: 1000 }, () => place))),
+        {
+          k: 5,
+        },
+      );
+      expect([clusters.length, cost, weight]).to.deep.equal([1, 0, 1000]);
+      expect(clusters[0]?.longitude).to.be.closeTo(place[0], 1e-12);
+      expect(clusters[0]?.latitude).to.be.closeTo(place[1], 1e-12);
+      expect([clusters[0]?.radiusKm, clusters[0]?.share, clusters[0]?.id]).to.deep.equal([0, 1, 1]);
+    }
+  });
+
+  it('joins the two sides of the antimeridian', () => {
+    const model = buildModel(
+      sphereSource(pointsAt(Array.from({ length: 100 }, (_, n) => (n % 2 === 0 ? [179.9, 0] : [-179.9, 0])))),
+      { k: 1 },
+    );
+    expect(Math.abs(model.clusters[0]?.longitude ?? 0)).to.be.closeTo(180, 1e-9);
+    expect(model.clusters[0]?.radiusKm).to.be.closeTo((0.1 * Math.PI * EARTH_RADIUS_KM) / 180, 1e-6);
+  });
+
+  it('joins what surrounds a pole', () => {
+    const ring = Array.from({ length: 360 }, (_, n): [number, number] => [n - 179, 89]);
+    const cluster = buildModel(sphereSource(pointsAt(ring)), { k: 1 }).clusters[0];
+    expect(cluster?.latitude).to.be.closeTo(90, 1e-6);
+    expect(cluster?.radiusKm).to.be.closeTo((Math.PI * EARTH_RADIUS_KM) / 180, 0.01);
+  });
+
+  it('gives a cluster without a direction that of its medoid', () => {
+    const model = buildModel(
+      sphereSource(
+        pointsAt([
+          ...Array<[number, number]>(5).fill([20, 30]),
+          ...Array<[number, number]>(5).fill([-160, -30]),
+        ]),
+      ),
+      { k: 1 },
+    );
+    const cluster = model.clusters[0];
+    expect(Math.hypot(...(cluster?.center ?? [1]))).to.be.below(1e-9);
+    expect([[20, 30].join(), [-160, -30].join()]).to.include(
+      [Math.round(cluster?.longitude ?? 0), Math.round(cluster?.latitude ?? 0)].join(),
+    );
+    // Half the rows at no distance, half at the antipode.
+    expect(cluster?.radiusKm).to.be.closeTo(Math.PI * EARTH_RADIUS_KM * Math.SQRT1_2, 1e-3);
+  });
+
+  it('does not need a direction at all', () => {
+    const tree = new FeatureTree('sphere', 8);
+    tree.insertFeature(4, 0, 0, 0, 4);
+    const model = buildModel([{ region: 0, partition: 0, tree }], { k: 2 });
+    expect(model.clusters[0]).to.include({ longitude: 0, latitude: 0, weight: 4 });
+  });
+
+  it('has exact weights, ranks, and the cost of its own centers', () => {
+    fc.assert(
+      fc.property(fc.integer(), fc.integer({ min: 1, max: 9 }), fc.boolean(), (seed, k, wide) => {
+        const points = wide ? spherePoints(800, seed) : cityPoints(800, 7, seed);
+        const model = buildModel(sourcesOf(points), { k, seedings: 2 });
+        checkShape(model, 800);
+        // 800 distinct points are kept as they are, so that the model can be told from the raw rows.
+        const centers = model.clusters.map(({ center }) => center);
+        expect(model.cost / rawCost(points, centers)).to.be.within(1 - 1e-9, 1.001);
+      }),
+      { numRuns: 10 },
+    );
+  });
+
+  it('tells the true radius from the features', () => {
+    const points = cityPoints(5000, 1, 2);
+    const cluster = buildModel(sourcesOf(points, 50), { k: 1 }).clusters[0];
+    const [x, y, z] = cluster?.center ?? [0, 0, 0];
+    const length = Math.hypot(x, y, z);
+    let squares = 0;
+    for (let row = 0; row < 5000; row++) {
+      const point: UnitVector = [points.x[row] as number, points.y[row] as number, points.z[row] as number];
+      squares += greatCircleKm(point, [x / length, y / length, z / length]) ** 2;
+    }
+    expect((cluster?.radiusKm ?? 0) / Math.sqrt(squares / 5000)).to.be.closeTo(1, 1e-6);
+  });
+
+  it('ranks equal weights by center', () => {
+    const places: [number, number][] = [
+      [10, 0],
+      [-50, 20],
+      [100, -30],
+    ];
+    const model = buildModel(
+      sphereSource(pointsAt(Array.from({ length: 90 }, (_, n) => places[n % 3] as [number, number]))),
+      { k: 3 },
+    );
+    expect(model.clusters.map(({ longitude }) => Math.round(longitude))).to.deep.equal([100, -50, 10]);
+  });
+
+  it('is the same to the byte again, and refuses sources out of order', () => {
+    const sources = sourcesOf(cityPoints(4000, 9, 4));
+    const text = serializeModel(buildModel(sources, { k: 4 }));
+    expect(serializeModel(buildModel(sources, { k: 4 }))).to.equal(text);
+    const [first] = sources;
+    expect(first).not.to.equal(undefined);
+    if (first !== undefined) {
+      expect(() => buildModel([first, first], { k: 4 })).to.throw(RangeError, 'ascending');
+      expect(() => buildModel([{ ...first, partition: 1 }, first], { k: 4 })).to.throw(
+        RangeError,
+        'ascending',
+      );
+      expect(() => buildModel([{ ...first, region: first.region + 1 }, first], { k: 4 })).to.throw(
+        RangeError,
+      );
+      const twice = buildModel([first, { ...first, partition: 1 }], { k: 4 });
+      expect(twice.weight).to.equal(2 * first.tree.totalWeight());
+    }
+  });
+
+  it('coarsens for the search, and for the clusters only above the bound', () => {
+    const points = spherePoints(6000, 3);
+    const sources = sourcesOf(points);
+    const fine = buildModel(sources, { k: 6 });
+    const searched = buildModel(sources, { k: 6, searchFeatures: 200 });
+    const coarse = buildModel(sources, { k: 6, searchFeatures: 200, assignFeatures: 200 });
+    for (const model of [searched, coarse]) {
+      checkShape(model, 6000);
+      expect(model.cost / fine.cost).to.be.within(0.97, 1.03);
+    }
+    expect(searched.cost).to.be.at.most(coarse.cost * 1.0001);
+    const centers = coarse.clusters.map(({ center }) => center);
+    expect(rawCost(points, centers) / coarse.cost).to.be.within(0.95, 1);
+  });
+
+  it('costs within 1 % of k-means over the raw points', () => {
+    const points = cityPoints(200_000, 20, 77);
+    const model = buildModel(sourcesOf(points), { k: 20 });
+    checkShape(model, 200_000);
+    const raw = finish(searchCenters(featuresOfPoints(points.x, points.y, points.z), { k: 20, seedings: 4 }));
+    const cost = rawCost(
+      points,
+      model.clusters.map(({ center }) => center),
+    );
+    expect(cost / rawCost(points, vectors(raw.centers))).to.be.below(1.01);
+    expect(model.cost / cost).to.be.within(1, 1.01);
+  }).timeout(20_000);
+});
+
+describe('model files', () => {
+  const model = buildModel(sourcesOf(cityPoints(500, 3, 1)), { k: 3 });
+
+  it('reads back to the same bits from JSON, keys in their order', () => {
+    const text = serializeModel(model);
+    expect(JSON.parse(text)).to.deep.equal(model);
+    expect(text.endsWith('}\n')).to.equal(true);
+    expect(Object.keys(JSON.parse(text) as object)).to.deep.equal(['k', 'weight', 'cost', 'clusters']);
+    const shuffled = { clusters: model.clusters, cost: model.cost, weight: model.weight, k: model.k };
+    expect(serializeModel(shuffled)).to.equal(text);
+  });
+
+  it('is GeoJSON with longitude first', () => {
+    const collection = JSON.parse(serializeGeoJson(model)) as {
+      type: string;
+      features: { type: string; id: number; geometry: unknown; properties: unknown }[];
+    };
+    expect(collection.type).to.equal('FeatureCollection');
+    collection.features.forEach((feature, n) => {
+      const cluster = model.clusters[n];
+      expect(feature).to.deep.equal({
+        type: 'Feature',
+        id: cluster?.id,
+        geometry: { type: 'Point', coordinates: [cluster?.longitude, cluster?.latitude] },
+        properties: {
+          id: cluster?.id,
+          weight: cluster?.weight,
+          share: cluster?.share,
+          radiusKm: cluster?.radiusKm,
+        },
+      });
+    });
+    expect(collection.features).to.have.length(3);
+  });
+});
