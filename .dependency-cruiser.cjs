@@ -40,13 +40,13 @@ const onlyParents = Object.entries(PARENTS).map(([folder, parents]) => ({
   to: { path: `^src/actors/${folder}/.+-actor\\.ts$` },
 }));
 
-/** Files of the folder `from` import nothing of `to`. */
-const never = (name, comment, from, to) => ({
+/** Files under `from` import nothing of `src/` but what matches one of `allowed`. */
+const onlyImports = (name, comment, from, allowed) => ({
   name,
   comment,
   severity: 'error',
   from: { path: from },
-  to: { path: to },
+  to: { path: '^src/', pathNot: allowed },
 });
 
 /** @type {import('dependency-cruiser').IConfiguration} */
@@ -73,38 +73,36 @@ module.exports = {
       from: { path: '^(src|bin)/' },
       to: { dependencyTypes: ['npm-dev', 'npm-no-pkg', 'npm-unknown'] },
     },
-    never(
+    onlyImports(
       'system-knows-no-stage',
       'The runtime could run any other system of actors.',
       '^src/system/',
-      '^src/(actors|broker|rows|geo|clustering|generator|config|cli)/',
+      ['^src/system/'],
     ),
-    {
-      name: 'broker-stands-alone',
-      comment: 'The log knows nothing of rows or actors; of the runtime it uses small ports only.',
-      severity: 'error',
-      from: { path: '^src/broker/' },
-      to: {
-        path: '^src/',
-        pathNot: ['^src/broker/', '^src/system/(clock|logger|faults|event-loop)\\.ts$'],
-      },
-    },
-    never(
+    onlyImports(
+      'broker-stands-alone',
+      'The log knows nothing of rows or actors; of the runtime it uses small ports only.',
+      '^src/broker/',
+      ['^src/broker/', '^src/system/(clock|logger|faults|event-loop)\\.ts$'],
+    ),
+    onlyImports(
       'pure-folders-know-no-machinery',
       'Rows, geometry and clustering are functions of their input.',
       '^src/(rows|geo|clustering)/',
-      '^src/(actors|broker|system|generator|config|cli)/',
+      ['^src/(rows|geo|clustering)/'],
     ),
-    {
-      name: 'generator-stands-alone',
-      comment: 'It makes files; the pipeline that reads them is not its business.',
-      severity: 'error',
-      from: { path: '^src/generator/' },
-      to: {
-        path: '^src/',
-        pathNot: ['^src/generator/', '^src/system/(clock|event-loop)\\.ts$'],
-      },
-    },
+    onlyImports(
+      'generator-stands-alone',
+      'It makes files; the pipeline that reads them is not its business.',
+      '^src/generator/',
+      ['^src/generator/', '^src/system/(clock|event-loop)\\.ts$'],
+    ),
+    onlyImports(
+      'config-knows-no-stage',
+      'The configuration is read before anything else exists.',
+      '^src/config/',
+      ['^src/(config|rows|geo|clustering)/'],
+    ),
     {
       name: 'pure-folders-do-no-io',
       comment: 'What reads no file, socket or process can be tested, and moved to a thread, as it is.',
@@ -115,12 +113,6 @@ module.exports = {
         path: '^(node:)?(fs|fs/promises|net|http|https|http2|tls|dgram|dns|child_process|cluster|worker_threads)$',
       },
     },
-    never(
-      'config-knows-no-stage',
-      'The configuration is read before anything else exists.',
-      '^src/config/',
-      '^src/(actors|broker|generator|cli)/',
-    ),
     {
       name: 'actors-see-the-port-only',
       comment: 'Which broker runs is decided where the system is put together, not in a stage.',

@@ -47,6 +47,7 @@ export async function startPipeline(configuration: Configuration, options: Pipel
   const broker = await openEmbeddedBroker({
     directory: state.directory,
     mapBytes: brokerSettings.embedded.mapSize,
+    safeRestore: brokerSettings.embedded.safeRestore,
     log: log.child({ part: 'broker' }),
     clock,
   });

@@ -23,7 +23,6 @@
 import type { Broker } from '../broker/broker.ts';
 import type { Model } from '../clustering/model.ts';
 import type { Configuration } from '../config/schema.ts';
-import { allocateColumns } from '../rows/columns.ts';
 import { TOPIC_LAYOUT } from '../rows/kernel.ts';
 import { createTypeScriptKernel } from '../rows/typescript-kernel.ts';
 import type { Address } from '../system/actor.ts';
@@ -43,6 +42,7 @@ import { partitionActor } from './partition/partition-actor.ts';
 import { allocateScratch, type PartitionSettings } from './partition/partition-task.ts';
 import { createPoisonRegister } from './partition/poison.ts';
 import { partitionsActor } from './partitions/partitions-actor.ts';
+import { allocateReadBuffers } from './publisher/file-reader.ts';
 import { publisherActor } from './publisher/publisher-actor.ts';
 import type { AfterReading } from './publisher/settle.ts';
 import { RowPacker } from './publisher/row-packer.ts';
@@ -146,10 +146,7 @@ export function startTopology(
     }),
   );
 
-  const buffers = {
-    bytes: Buffer.allocUnsafeSlow(transactionBytes(configuration)),
-    columns: allocateColumns(TRANSACTION_ROWS),
-  };
+  const buffers = allocateReadBuffers(transactionBytes(configuration), TRANSACTION_ROWS);
   const packer = new RowPacker({ level: regions.level, partitions, capacity: TRANSACTION_ROWS });
   const ingest = system.start(
     ingestActor({
@@ -176,7 +173,7 @@ export function startTopology(
           buffers,
           packer,
           connect: () =>
-            connect('publisher', { rows: TRANSACTION_ROWS, bytes: 2 * buffers.bytes.length }),
+            connect('publisher', { rows: TRANSACTION_ROWS, bytes: buffers.bytes.length }),
           requests,
           stats: stats.publisher,
         }),

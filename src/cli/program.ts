@@ -77,7 +77,9 @@ function addRun(program: Command, output: Output, finish: Finish): void {
       const { configuration } = await loadSettings(flags);
       requireInputFolder(configuration.input.directory);
       const { runCommand } = await import('./run.ts');
-      finish(await runCommand(configuration, { once: flags.once === true, json: flags.json === true }, output));
+      finish(
+        await runCommand(configuration, { once: flags.once === true, json: flags.json === true }, output),
+      );
     });
 }
 
@@ -145,7 +147,11 @@ function addDemo(program: Command, output: Output, finish: Finish): void {
       const { configuration } = await loadSettings(flags);
       const { demoCommand } = await import('./demo.ts');
       finish(
-        await demoCommand(configuration, { durationMs: flags.duration, rowsPerFile: flags.rowsPerFile }, output),
+        await demoCommand(
+          configuration,
+          { durationMs: flags.duration, rowsPerFile: flags.rowsPerFile },
+          output,
+        ),
       );
     });
 }

@@ -57,7 +57,7 @@ function splitLast(key: string): [string, string] {
 }
 
 /** Number of single-character insertions, deletions and substitutions (Levenshtein 1966). */
-export function editDistance(left: string, right: string): number {
+function editDistance(left: string, right: string): number {
   let row = Array.from({ length: right.length + 1 }, (_, index) => index);
   for (let i = 0; i < left.length; i++) {
     const next = [i + 1];

@@ -86,7 +86,11 @@ export const configurationSchema = z
     }),
     broker: z.strictObject({
       kind: oneOf('embedded'),
-      embedded: z.strictObject({ mapSize: size({ min: 2 ** 20, max: 2 ** 46 }), retention }),
+      embedded: z.strictObject({
+        mapSize: size({ min: 2 ** 20, max: 2 ** 46 }),
+        safeRestore: flag(),
+        retention,
+      }),
     }),
     rejected: z.strictObject({ retention }),
     connections: z.strictObject({

@@ -1,3 +1,4 @@
+import { writeDecimal, writeText } from './decimal.ts';
 import type { RandomSource } from './random.ts';
 
 /**
@@ -75,12 +76,12 @@ function writeUniformRows(
     at = writeUuid4(bytes, at, bits(), bits(), bits(), bits());
     bytes[at++] = COMMA;
     for (let axis = 0; axis < 3; axis++) {
-      at = writeText(bytes, at, pythonText(-2 + 12 * unit()));
+      at = writeDecimal(bytes, at, -2 + 12 * unit());
       bytes[at++] = COMMA;
     }
-    at = writeText(bytes, at, pythonText(-180 + 360 * unit()));
+    at = writeDecimal(bytes, at, -180 + 360 * unit());
     bytes[at++] = COMMA;
-    at = writeText(bytes, at, pythonText(-90 + 180 * unit()));
+    at = writeDecimal(bytes, at, -90 + 180 * unit());
     bytes[at++] = COMMA;
     bytes[at++] = ZERO + (bits() >>> 31);
     bytes[at++] = LINE_FEED;
@@ -92,14 +93,6 @@ function writeUniformRows(
 function minutePrefix(minute: number): string {
   const iso = new Date(minute * 60_000).toISOString();
   return `${iso.slice(0, 10)} ${iso.slice(11, 17)}`;
-}
-
-/** `text` is ASCII. */
-function writeText(bytes: Uint8Array, at: number, text: string): number {
-  for (let index = 0; index < text.length; index++) {
-    bytes[at + index] = text.charCodeAt(index);
-  }
-  return at + text.length;
 }
 
 /** `SS.mmm` of whole milliseconds within a minute. */
@@ -139,26 +132,4 @@ function writeHex4(bytes: Uint8Array, at: number, word: number): void {
 
 function hexDigit(value: number): number {
   return value < 10 ? ZERO + value : 0x57 + value;
-}
-
-/**
- * The shortest text that reads back as the same double, written as Python's `repr` does:
- * `5.0`, `1e-05` and `1.5e-07` where JavaScript has `5`, `0.00001` and `1.5e-7`.
- */
-export function pythonText(value: number): string {
-  const magnitude = Math.abs(value);
-  if (magnitude >= 1e-4 && magnitude < 1e16 && value !== Math.floor(value)) {
-    return String(value);
-  }
-  return rarePythonText(value);
-}
-
-function rarePythonText(value: number): string {
-  if (Object.is(value, -0)) {
-    return '-0.0';
-  }
-  if (Number.isInteger(value) && Math.abs(value) < 1e16) {
-    return `${String(value)}.0`;
-  }
-  return value.toExponential().replace(/e([+-])(\d)$/, 'e$10$2');
 }

@@ -29,8 +29,7 @@ const NAME = /^[\w.-]+$/;
  * - In a handler, `setup`, background work or `fail`, while starting or running: the place is
  *   `failed`, nothing more is handled, the supervisor judges.
  * - While the place is already failed or being torn down (its own restart, a sibling's that takes
- *   it along, a stop): folded, that is logged and kept as the last error. The restart or stop in
- *   progress is the answer to it.
+ *   it along, a stop): folded, that is only logged. The restart or stop in progress is the answer.
  * - In a child whose supervisor is failed or being torn down: folded likewise; the child stops with
  *   its supervisor.
  * - During a restart delay nothing of the place runs. A sibling's failure whose scope includes a
@@ -127,12 +126,13 @@ export class ActorCell implements Receiver, Supervisor {
 
   fail(failure: Failure): void {
     const { log } = this.#runtime;
-    this.#lastError = describe(failure.error);
     const fields = { path: this.path, origin: failure.path, err: failure.error };
     if (!isAlive(this.#state)) {
-      log.debug({ ...fields, state: this.#state }, 'failure folded into the restart or stop in progress');
+      const expected = failure.error instanceof Error && failure.error.name === 'AbortError';
+      log[expected ? 'debug' : 'warn'](fields, `failed while ${this.#state}: no further restart`);
       return;
     }
+    this.#lastError = describe(failure.error);
     log.error({ ...fields, incarnation: this.#incarnation.number }, 'actor failed');
     this.#move('failed');
     this.#close('restarted');

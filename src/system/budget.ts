@@ -98,7 +98,7 @@ export class ByteBudget {
   }
 
   #serve(): void {
-    // `served` may enqueue, cancel or give: the running loop sees it, a nested one would overtake.
+    // `served` may enqueue or give: the running loop sees it, a nested one would recurse per waiter.
     if (this.#serving) {
       return;
     }

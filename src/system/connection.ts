@@ -335,9 +335,6 @@ export class Connection {
     }
     this.#request = {
       take: (free) => {
-        if (this.#closed) {
-          return 0;
-        }
         const granted = first.grant(this.#account(), free);
         return granted === undefined ? undefined : this.#hold(first, granted);
       },

@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events';
 import type { ActorContext, Behavior } from './actor.ts';
 import type { Clock } from './clock.ts';
 import type { ScheduledActor, MessageScheduler } from './nact.ts';
@@ -38,6 +39,8 @@ export class Incarnation {
     host: IncarnationHost,
   ) {
     this.number = number;
+    // Everything an incarnation waits for listens to its signal: dozens at a time are no leak.
+    setMaxListeners(0, this.#abort.signal);
     this.#clock = clock;
     this.#host = host;
     this.#scheduled = scheduler.spawn(`${path}~${String(number)}`, (message) => this.#handle(message));

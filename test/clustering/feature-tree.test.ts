@@ -156,6 +156,9 @@ describe('FeatureTree', () => {
     const random = createRandom(5);
     const near = Array.from({ length: 500 }, (): [number, number] => [random() * 1e-12, random() * 1e-12]);
     expect(treeOf(pointsAt(near), 8).totalWeight()).to.equal(500);
+    const deep = treeOf(pointsAt(near), 200);
+    // One feature a level, 0 to 30; the deepest takes all the rest.
+    expect([deep.count, deep.threshold, deep.totalWeight()]).to.deep.equal([31, 0, 500]);
     const opposite = Array.from({ length: 600 }, (_, n): [number, number] => [
       ((n % 4) * 90 + random()) % 180,
       n % 3 === 0 ? 89 + random() : random(),

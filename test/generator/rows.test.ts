@@ -1,7 +1,7 @@
 import { expect } from 'chai';
 import fc from 'fast-check';
 import { randomSource } from '../../src/generator/random.ts';
-import { HEADERS, MAX_ROW_BYTES, pythonText, rowWriter, type TimeSpread } from '../../src/generator/rows.ts';
+import { HEADERS, MAX_ROW_BYTES, rowWriter, type TimeSpread } from '../../src/generator/rows.ts';
 import { TOPIC_COLUMNS } from '../../src/rows/kernel.ts';
 
 const START = Date.UTC(2026, 0, 1);
@@ -128,34 +128,5 @@ describe('random streams', () => {
       [0, 1, 2, 2 ** 32].map((stream) => draw(seed, stream).join()),
     );
     expect(new Set(all).size).to.equal(all.length);
-  });
-});
-
-describe("numbers in Python's form", () => {
-  const cases: readonly (readonly [number, string])[] = [
-    [0.00001, '1e-05'],
-    [-0.0000152, '-1.52e-05'],
-    [1.5e-7, '1.5e-07'],
-    [1e-10, '1e-10'],
-    [0.0001, '0.0001'],
-    [5, '5.0'],
-    [0, '0.0'],
-    [-0, '-0.0'],
-    [-180, '-180.0'],
-    [1e16, '1e+16'],
-    [-122.41941550000001, '-122.41941550000001'],
-  ];
-  for (const [value, printed] of cases) {
-    it(`prints ${printed}`, () => {
-      expect(pythonText(value)).to.equal(printed);
-    });
-  }
-
-  it('read back as the same number', () => {
-    fc.assert(
-      fc.property(fc.double({ noNaN: true, min: -180, max: 180 }), (value) => {
-        expect(Number(pythonText(value))).to.equal(value);
-      }),
-    );
   });
 });

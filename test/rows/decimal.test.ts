@@ -163,7 +163,7 @@ describe('decimal numbers', () => {
         const expected = naiveNumber(value.trim()) ?? Number.NaN;
         return Object.is(parseDecimal(value), expected);
       }),
-      { numRuns: 20_000 },
+      { numRuns: 10_000 },
     );
   });
 });

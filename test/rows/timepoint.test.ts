@@ -93,9 +93,9 @@ describe('timepoints', () => {
     expect(parseTimepoint('2026-11-22 10:00:00-01:00', 90)).to.equal(Date.UTC(2026, 10, 22, 11));
   });
 
-  it('are those of Date.UTC on every day of four centuries', () => {
+  it('are those of Date.UTC on every day to 2110', () => {
     const memory = createMinuteMemory(0);
-    for (let time = Date.UTC(1970, 0) + 1; time < Date.UTC(2370, 0); time += 86_400_000) {
+    for (let time = Date.UTC(1970, 0) + 1; time < Date.UTC(2110, 0); time += 86_400_000) {
       const text = formatTimepoint(time);
       if (parseTimepoint(text) !== time || readPlain(text, memory) !== time) expect.fail(text);
     }
@@ -135,7 +135,7 @@ describe('timepoints', () => {
         const expected = naiveTime(value.trim(), offset) ?? Number.NaN;
         expect(parseTimepoint(value, offset)).to.deep.equal(expected);
       }),
-      { numRuns: 10_000 },
+      { numRuns: 5000 },
     );
   });
 

@@ -146,7 +146,7 @@ describe('lines for the topic', () => {
           clean('locked'),
         ]);
       }),
-      { numRuns: 1500 },
+      { numRuns: 600 },
     );
   });
 });

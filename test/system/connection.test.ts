@@ -139,6 +139,8 @@ describe('Connection', () => {
     await settle();
     downstream.release({ rows: 1, bytes: 10 });
     expect(await more).to.equal(true);
+    // Served by its guarantee, it has left the queue of the budget to the upstream.
+    expect(budget.waiting).to.equal(1);
     expect((await rejection(upstream.reserve({ rows: 1, bytes: 81 }, idle))).message).to.contain(
       '80 are open',
     );

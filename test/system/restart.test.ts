@@ -248,7 +248,7 @@ describe('failures at awkward moments', () => {
     busy.open();
     await clock.advance(100);
     expect(events).to.deep.equal(['b~1 stopped', 'b~2 setup']);
-    expect(world.info('top/b')).to.include({ restarts: 1, lastError: 'Error: folded' });
+    expect(world.info('top/b')).to.include({ restarts: 1, lastError: 'Error: pump broke' });
   });
 
   it("a sibling's failure in a restart delay takes the waiting place over: both wait for the later", async () => {
@@ -410,6 +410,134 @@ describe('failures at awkward moments', () => {
     await clock.advance(60_000);
     expect(events.filter((event) => event.endsWith('setup'))).to.deep.equal([]);
     expect(clock.pending).to.equal(0);
+  });
+
+  it('background work that rejects once aborted is no failure of its own', async () => {
+    const world = await family(restarting('one-for-one'), {
+      b: {
+        setup: (context) => {
+          context.background(async (signal) => {
+            await new Promise((resolve) => {
+              signal.addEventListener('abort', resolve, { once: true });
+            });
+            throw new Error('aborted');
+          });
+        },
+      },
+    });
+    world.system.tell(at('top/b'), FAIL);
+    await world.clock.advance(100);
+    expect(world.info('top/b')).to.include({ state: 'running', restarts: 1, lastError: 'Error: b threw' });
+  });
+
+  it('a child stopped in a restart delay, or in the teardown before, is not started again', async () => {
+    const world = await family(restarting('rest-for-one'));
+    const { clock, events, system } = world;
+    const busy = gate();
+    system.tell(at('top/c'), { do: 'await', gate: busy.promise, text: 'work' });
+    await settle();
+    system.tell(at('top/b'), FAIL);
+    await settle();
+    system.tell(at('top'), { do: 'run', run: (context) => context.stop(at('top/c')) });
+    await settle();
+    busy.open();
+    await settle();
+    system.tell(at('top'), { do: 'run', run: (context) => context.stop(at('top/b')) });
+    await clock.advance(10_000);
+    expect(events.filter((event) => event.endsWith('setup'))).to.deep.equal([]);
+    expect(system.inspect().map(({ path }) => path)).to.deep.equal(['top', 'top/a']);
+    expect(clock.pending).to.equal(0);
+  });
+
+  it('one of a waiting round is stopped: the others start without it', async () => {
+    const { clock, events, system } = await family(restarting('rest-for-one'));
+    system.tell(at('top/b'), FAIL);
+    await settle();
+    system.tell(at('top'), { do: 'run', run: (context) => context.stop(at('top/c')) });
+    await clock.advance(1_000);
+    expect(events.slice(3)).to.deep.equal(['b~2 setup']);
+  });
+
+  it('a child that is being stopped when a sibling fails is not taken along', async () => {
+    const { clock, events, system } = await family(restarting('all-for-one'));
+    const busy = gate();
+    system.tell(at('top/c'), { do: 'await', gate: busy.promise, text: 'work' });
+    await settle();
+    system.tell(at('top'), { do: 'run', run: (context) => context.stop(at('top/c')) });
+    await settle();
+    system.tell(at('top/a'), FAIL);
+    await clock.advance(1_000);
+    expect(events.slice(-2)).to.deep.equal(['a~2 setup', 'b~2 setup']);
+    busy.open();
+    await clock.advance(1_000);
+    expect(events.slice(-2)).to.deep.equal(['c~1 work ends', 'c~1 stopped']);
+    expect(system.inspect().map(({ path }) => path)).to.deep.equal(['top', 'top/a', 'top/b']);
+  });
+
+  it('a supervisor being torn down starts none of its waiting children', async () => {
+    const world = await family(restarting('one-for-one'));
+    const { clock, events, system } = world;
+    const busy = gate();
+    system.tell(at('top'), { do: 'await', gate: busy.promise, text: 'work' });
+    system.tell(at('top/b'), FAIL);
+    await settle();
+    void system.stop();
+    await clock.advance(1_000);
+    expect(world.info('top').state).to.equal('stopping');
+    busy.open();
+    await system.terminated;
+    expect(events).not.to.include('b~2 setup');
+  });
+
+  it('a supervisor that restarts cancels the restarts of its children', async () => {
+    const world = createWorld();
+    const { clock, events, system } = world;
+    const leaf = scripted(world, 'leaf');
+    const middle = scripted(world, 'middle', { children: [leaf], policy: restarting('one-for-one') });
+    system.start(scripted(world, 'top', { children: [middle], policy: restarting('one-for-one') }));
+    await settle();
+    const busy = gate();
+    system.tell(at('top/middle'), {
+      do: 'run',
+      run: async (context) => {
+        await settle(3);
+        context.background(() => Promise.reject(new Error('pump')));
+        await busy.promise;
+      },
+    });
+    system.tell(at('top/middle/leaf'), FAIL);
+    await clock.advance(1_000);
+    expect(events).not.to.include('leaf~2 setup');
+    busy.open();
+    await clock.advance(1_000);
+    expect(events.slice(-2)).to.deep.equal(['middle~2 setup', 'leaf~2 setup']);
+  });
+
+  it('while the system stops one actor, the delays of others end in no restart', async () => {
+    const world = await family(restarting('one-for-one'));
+    const { clock, events, system } = world;
+    const busy = gate();
+    const slow = system.start(scripted(world, 'slow', { stopped: () => busy.promise }));
+    await settle();
+    system.tell(at('top/b'), FAIL);
+    await settle();
+    expect(system.tell(slow, note('last'))).to.equal(true);
+    void system.stop();
+    await clock.advance(1_000);
+    expect(world.info('top/b').state).to.equal('waiting');
+    busy.open();
+    expect(await system.terminated).to.deep.equal({ kind: 'stopped' });
+    expect(events).not.to.include('b~2 setup');
+  });
+
+  it('a stopped() that failed before a restart is not held against a later stop', async () => {
+    const { system, clock } = await family(restarting('one-for-one'), {
+      b: { stopped: () => Promise.reject(new Error('cannot release')) },
+    });
+    system.tell(at('top/b'), FAIL);
+    await clock.advance(1);
+    await system.stop();
+    expect(await system.terminated).to.deep.equal({ kind: 'stopped' });
   });
 
   it('fail of an earlier incarnation does not touch the present one', async () => {

@@ -87,14 +87,12 @@ export class FanOut {
   async idle(signal: AbortSignal): Promise<void> {
     while (this.#outstanding > 0 && !signal.aborted) {
       await new Promise<void>((resolve) => {
-        this.#waiting.push(resolve);
-        signal.addEventListener(
-          'abort',
-          () => {
-            resolve();
-          },
-          { once: true },
-        );
+        const wake = (): void => {
+          signal.removeEventListener('abort', wake);
+          resolve();
+        };
+        this.#waiting.push(wake);
+        signal.addEventListener('abort', wake, { once: true });
       });
     }
   }

@@ -84,7 +84,7 @@ function join(
 ): Promise<Membership> {
   const tell = (type: 'assigned' | 'revoked', partitions: readonly number[]): Promise<void> =>
     new Promise((resolve) => {
-      if (!context.tell(context.self, { type, partitions, done: resolve })) {
+      if (context.signal.aborted || !context.tell(context.self, { type, partitions, done: resolve })) {
         resolve();
       }
     });

@@ -1,5 +1,5 @@
 import type { OutgoingRecord, Transaction } from '../../broker/broker.ts';
-import type { RowColumns } from '../../rows/columns.ts';
+import { allocateColumns, type RowColumns } from '../../rows/columns.ts';
 import { explainRejection } from '../../rows/explain.ts';
 import type { SourceMapping } from '../../rows/header.ts';
 import type { RowKernel, RowLayout } from '../../rows/kernel.ts';
@@ -16,8 +16,15 @@ import type { Difference, SourceFile } from './source-file.ts';
 
 /** Where the bytes and rows of one transaction are built. */
 export interface ReadBuffers {
+  /** The file's bytes at `[0, input)`, then room for the packed lines. */
   readonly bytes: Buffer;
+  readonly input: number;
   readonly columns: RowColumns;
+}
+
+export function allocateReadBuffers(input: number, rows: number): ReadBuffers {
+  // One byte more than the input: a last line without a line end gets one between messages.
+  return { bytes: Buffer.allocUnsafeSlow(2 * input + 1), input, columns: allocateColumns(rows) };
 }
 
 export interface ReaderDependencies {
@@ -74,7 +81,7 @@ export class FileReader {
     for (;;) {
       const atEnd = await this.#fill(entry.byte);
       const parsed = await this.#parse(entry, atEnd);
-      if (parsed.bytes === 0 && this.#held === this.#own.buffers.bytes.length) {
+      if (parsed.bytes === 0 && this.#held === this.#own.buffers.input) {
         return await this.#setAsideLine(entry, entry.byte, 'line-too-long');
       }
       const readTo = entry.byte + this.#held;
@@ -92,9 +99,9 @@ export class FileReader {
 
   /** Fills the buffer; true when the file ends within it. */
   async #fill(byte: number): Promise<boolean> {
-    const { bytes } = this.#own.buffers;
-    while (this.#held < bytes.length) {
-      const read = await this.#file.read(bytes, this.#held, byte + this.#held);
+    const { bytes, input } = this.#own.buffers;
+    while (this.#held < input) {
+      const read = await this.#file.read(bytes, this.#held, input - this.#held, byte + this.#held);
       if (read === 0) {
         return true;
       }
@@ -162,6 +169,7 @@ export class FileReader {
       bytes,
       start: 0,
       end: parsed.bytes,
+      spare: buffers.input,
       fileByte: entry.byte,
       firstLine: entry.line + 1,
       columns,
@@ -271,7 +279,7 @@ export class FileReader {
     let end = from;
     let terminated = false;
     for (;;) {
-      const read = await this.#file.read(bytes, 0, end);
+      const read = await this.#file.read(bytes, 0, bytes.length, end);
       const lineFeed = bytes.subarray(0, read).indexOf(LINE_FEED);
       if (lineFeed >= 0) {
         end += lineFeed + 1;

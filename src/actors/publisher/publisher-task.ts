@@ -263,7 +263,7 @@ export class PublisherTask {
     let entry = claimed;
     while (!this.#context.signal.aborted) {
       const { buffers } = this.#own;
-      const cost = { rows: buffers.columns.capacity, bytes: 2 * buffers.bytes.length };
+      const cost = { rows: buffers.columns.capacity, bytes: buffers.bytes.length };
       if (!(await this.#connection.reserve(cost, this.#context.signal))) {
         return undefined;
       }

@@ -15,10 +15,15 @@ const LINE_FEED = 0x0a;
 
 /** Parsed rows of one stretch of a file, on their way to the topic. */
 export interface ParsedRows {
-  readonly bytes: Uint8Array;
-  /** Index of the first parsed byte, and its offset in the file. */
+  /**
+   * The parsed bytes stand at `[start, end)`; from `spare` on there are as many bytes again for the
+   * packed lines. One buffer, because moving bytes inside one is several times faster than between two.
+   */
+  readonly bytes: Buffer;
   readonly start: number;
   readonly end: number;
+  readonly spare: number;
+  /** Offset in the file of the byte at `start`. */
   readonly fileByte: number;
   /** Number in the file of the first parsed line, 1-based. */
   readonly firstLine: number;
@@ -48,7 +53,8 @@ export class RowPacker {
   /** Rows in the order of their regions. */
   readonly #order: Uint32Array;
   readonly #origin = createOriginEncoder();
-  #arena: Buffer;
+  /** For lines that need rewriting. */
+  #arena = Buffer.alloc(0);
 
   /** @param capacity rows of one call at most */
   constructor(options: { readonly level: number; readonly partitions: number; readonly capacity: number }) {
@@ -62,7 +68,6 @@ export class RowPacker {
     this.#z = new Float64Array(capacity);
     this.#region = new Uint32Array(capacity);
     this.#order = new Uint32Array(capacity);
-    this.#arena = Buffer.allocUnsafeSlow(64 * 1024);
   }
 
   /** Messages by partition. @throws RangeError when there are more rows than the packer's capacity. */
@@ -72,9 +77,9 @@ export class RowPacker {
     }
     const accepted = this.#orderByRegion(parsed.columns, parsed.rows);
     const passes = parsed.writer.chunkPasses(parsed.bytes, parsed.start, parsed.end);
-    this.#reserve(parsed, accepted, passes);
+    const out = passes ? parsed.bytes : this.#arenaFor(parsed, accepted);
     const messages = new Map<number, OutgoingRecord[]>();
-    let at = 0;
+    let at = passes ? parsed.spare : 0;
     for (let index = 0; index < accepted; ) {
       const region = this.#region[this.#order[index] as number] as number;
       const token = this.#token(region);
@@ -90,9 +95,15 @@ export class RowPacker {
           break;
         }
         if (at > begin) {
-          this.#arena[at++] = LINE_FEED;
+          out[at++] = LINE_FEED;
         }
-        at = this.#writeLine(parsed, row, passes, at);
+        if (passes) {
+          const start = parsed.columns.lineStart[row] as number;
+          out.copyWithin(at, start, start + length);
+          at += length;
+        } else {
+          at = writeLine(parsed, row, out, at);
+        }
         this.#origin.append(
           parsed.firstLine + (parsed.columns.lineIndex[row] as number),
           parsed.fileByte + (parsed.columns.lineStart[row] as number) - parsed.start,
@@ -102,7 +113,7 @@ export class RowPacker {
       const partition = partitionOf(token, this.#partitions);
       const record: OutgoingRecord = {
         key: token,
-        value: this.#arena.subarray(begin, at),
+        value: out.subarray(begin, at),
         timestamp: parsed.timestamp,
         headers: { [ORIGIN_HEADER]: this.#origin.finish() },
       };
@@ -146,33 +157,17 @@ export class RowPacker {
     return counts[counts.length - 2] as number;
   }
 
-  #writeLine(parsed: ParsedRows, row: number, passes: boolean, at: number): number {
-    const start = parsed.columns.lineStart[row] as number;
-    const length = parsed.columns.lineLength[row] as number;
-    if (passes || parsed.writer.linePasses(parsed.bytes, start, length)) {
-      const arena = this.#arena;
-      const { bytes } = parsed;
-      for (let byte = 0; byte < length; byte++) {
-        arena[at + byte] = bytes[start + byte] as number;
-      }
-      return at + length;
-    }
-    return parsed.writer.write(parsed.bytes, start, length, this.#arena, at);
-  }
-
-  /** Makes the arena large enough for all lines of this call in their longest form. */
-  #reserve(parsed: ParsedRows, accepted: number, passes: boolean): void {
-    let needed = parsed.end - parsed.start + accepted;
-    if (!passes) {
-      needed = 0;
-      for (let index = 0; index < accepted; index++) {
-        const row = this.#order[index] as number;
-        needed += maxTopicLineBytes(parsed.columns.lineLength[row] as number) + 1;
-      }
+  /** Room for all lines of this call in their longest form. */
+  #arenaFor(parsed: ParsedRows, accepted: number): Buffer {
+    let needed = 0;
+    for (let index = 0; index < accepted; index++) {
+      const row = this.#order[index] as number;
+      needed += maxTopicLineBytes(parsed.columns.lineLength[row] as number) + 1;
     }
     if (needed > this.#arena.length) {
       this.#arena = Buffer.allocUnsafeSlow(needed);
     }
+    return this.#arena;
   }
 
   #token(region: number): string {
@@ -184,4 +179,14 @@ export class RowPacker {
     this.#tokens[region] = token;
     return token;
   }
+}
+
+/** Writes a line in the topic's form; returns the index after it. */
+function writeLine({ bytes, columns, writer }: ParsedRows, row: number, out: Buffer, at: number): number {
+  const start = columns.lineStart[row] as number;
+  const length = columns.lineLength[row] as number;
+  if (writer.linePasses(bytes, start, length)) {
+    return at + bytes.copy(out, at, start, start + length);
+  }
+  return writer.write(bytes, start, length, out, at);
 }

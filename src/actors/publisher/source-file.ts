@@ -43,9 +43,9 @@ export class SourceFile {
     return this.#opened.mtimeMs;
   }
 
-  /** Reads into `target[at, ...)` from the file's byte `from` on; 0 at the end of the file. */
-  async read(target: Uint8Array, at: number, from: number): Promise<number> {
-    const { bytesRead } = await this.#handle.read(target, at, target.length - at, from);
+  /** Reads into `target[at, at + length)` from the file's byte `from` on; 0 at the end of the file. */
+  async read(target: Uint8Array, at: number, length: number, from: number): Promise<number> {
+    const { bytesRead } = await this.#handle.read(target, at, length, from);
     return bytesRead;
   }
 

@@ -52,6 +52,7 @@ const MIN_MAP_BYTES = 4 * 1024 * 1024;
 /** Address space beyond the ceiling, so that the map need never move. */
 const EXTRA_ADDRESS_BYTES = 64 * 1024 * 1024;
 const UPKEEP_EVERY_MS = 1000;
+const CLOSE_WITHIN_MS = 20_000;
 const UPKEEP_AGAIN_MS = 5;
 const REMOVALS_A_GROUP = 64;
 /** Bytes of table entries handed out before other work gets a turn. */
@@ -305,8 +306,21 @@ class LmdbBroker implements EmbeddedBroker {
       reader.end('the broker is closed');
     }
     await this.#commits.close();
-    await this.#store.close();
+    await this.#withinTime(this.#store.close());
     await this.#lock.release();
+  }
+
+  /** A disk that hangs must not keep the process from ending. */
+  async #withinTime(closed: Promise<void>): Promise<void> {
+    let cancel: (() => void) | undefined;
+    const late = new Promise<void>((next) => {
+      cancel = this.#options.clock.after(CLOSE_WITHIN_MS, () => {
+        this.#options.log.error({ directory: this.#directory }, 'the embedded store did not close in time');
+        next();
+      });
+    });
+    await Promise.race([closed, late]);
+    cancel?.();
   }
 
   #checkOpen(): void {

@@ -83,6 +83,7 @@ export function openOrderedStore(options: OrderedStoreOptions): OrderedStore {
     separateFlushed: true,
     ...(options.safeRestore ? { safeRestore: true } : {}),
   } as Parameters<typeof open<Uint8Array, Uint8Array>>[0]);
+  let lastWriteFailed = false;
   return {
     get: (key) => exactly(db.getBinaryFast(key)),
     keys: (range) => db.getKeys({ start: range.start, end: range.end }),
@@ -96,9 +97,20 @@ export function openOrderedStore(options: OrderedStoreOptions): OrderedStore {
         },
       };
     },
-    write: (operations) => write(db, operations),
+    write: async (operations) => {
+      lastWriteFailed = true;
+      const visible = await write(db, operations);
+      lastWriteFailed = false;
+      return visible;
+    },
     usage: () => usageOf(db),
-    close: () => db.close(),
+    close: async () => {
+      if (lastWriteFailed) {
+        // After a failed write `close` waits for a flush that never comes; an empty one takes its place.
+        await db.remove(Uint8Array.of(0)).catch(() => undefined);
+      }
+      await db.close();
+    },
   };
 }
 

@@ -5,6 +5,8 @@ import { type BatchHead, batchKey } from './keys.ts';
 import type { OrderedStore } from './lmdb.ts';
 import type { PartitionLog } from './partition-log.ts';
 
+/** Records of one read, so that small ones do not hold the event loop: about 5 ms. */
+const MAX_RECORDS = 2000;
 /** A buffer above this is given up when a read needs less than a quarter of it. */
 const KEPT_BUFFER_BYTES = 4 * 1024 * 1024;
 
@@ -55,17 +57,19 @@ export class EmbeddedReader implements PartitionReader {
     try {
       while (!signal.aborted) {
         this.#checkOpen();
-        if (this.#cursors.length > 0) {
-          return this.#decode(maxBytes);
-        }
-        if (this.#log.end <= this.#position || this.#log.index.length === 0) {
+        if (this.#cursors.length === 0 && this.#atEnd()) {
           await this.#appendOrAbort(signal);
           continue;
         }
         // A reader that never waits would otherwise keep timers and sockets from their turn.
         await new Promise((next) => setImmediate(next));
         this.#checkOpen();
-        this.#fetch(maxBytes);
+        if (this.#cursors.length === 0) {
+          this.#fetch(maxBytes);
+        }
+        if (this.#cursors.length > 0) {
+          return this.#decode(maxBytes);
+        }
       }
       return [];
     } finally {
@@ -87,6 +91,10 @@ export class EmbeddedReader implements PartitionReader {
       this.#onClose(this);
       this.#log.wake();
     }
+  }
+
+  #atEnd(): boolean {
+    return this.#log.end <= this.#position || this.#log.index.length === 0;
   }
 
   #checkOpen(): void {
@@ -134,7 +142,10 @@ export class EmbeddedReader implements PartitionReader {
     const records: LogRecord[] = [];
     let bytes = 0;
     let cursor = this.#cursors[0];
-    while (cursor !== undefined && (records.length === 0 || bytes < maxBytes)) {
+    while (
+      cursor !== undefined &&
+      (records.length === 0 || (bytes < maxBytes && records.length < MAX_RECORDS))
+    ) {
       const record = cursor.next();
       records.push(record);
       bytes += record.value?.byteLength ?? 0;

@@ -171,7 +171,12 @@ describe('a full embedded store', function () {
         await commitOne(writer, n);
       }
       await expectWhole(broker, committed + 5);
+
+      // Closing does not hang on a disk that is full again.
+      await writeFile(ballast, new Uint8Array(24 * MIB)).catch(() => undefined);
+      expect(await failure(commitOne(writer, committed + 5))).to.be.instanceOf(BrokerFullError);
       await broker.close();
+      await rm(ballast);
       const again = await openAt(join(mount, 'store'), { mapBytes: 1024 * MIB });
       await again.declareTopics([LOG, TABLE]);
       await expectWhole(again, committed + 5);
