@@ -7,6 +7,7 @@ import { PROGRESS_KEY, type TopicNames } from './topics.ts';
 export interface Totals {
   readonly files: { readonly done: number; readonly failed: number };
   readonly rows: {
+    /** Rows of files, and rows the log got from elsewhere. */
     readonly read: number;
     readonly counted: number;
     readonly rejected: number;
@@ -31,11 +32,12 @@ export async function readTotals(broker: Broker, topics: TopicNames, partitions:
     const ingest = await ledger.totals(partition);
     files.done += ingest.done;
     files.failed += ingest.failed;
-    rows.read += ingest.read + ingest.sampled;
+    rows.read += ingest.read;
     rows.rejected += ingest.rejected;
     addReasons(ingest.rejectedByReason);
     const stored = await broker.tableGet(topics.regions, partition, PROGRESS_KEY);
     const progress = stored === undefined ? undefined : decodeProgress(stored);
+    rows.read += progress?.foreign ?? 0;
     rows.counted += progress?.counted ?? 0;
     rows.rejected += progress?.rejected ?? 0;
     addReasons(progress?.rejectedByReason ?? {});

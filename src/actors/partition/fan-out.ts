@@ -21,6 +21,11 @@ export interface FanOutOptions {
   readonly foldFailed: (offset: number, line: number) => void;
 }
 
+/** Groups of full size kept for the next sends. */
+const SPARE_GROUPS = 2;
+/** While so many groups are unhandled, rows are collected on instead of sent in ever more small groups. */
+const BUSY_GROUPS = 64;
+
 /**
  * The way from a partition to its regions: collects accepted rows, groups them by region, hands
  * each region its share, and knows when all of them are handled. Every row in here has its credit.
@@ -44,6 +49,16 @@ export class FanOut {
     return this.buffer.capacity - this.buffer.rows;
   }
 
+  /**
+   * Sends what is collected, unless so many groups are under way already that one more would only
+   * cost memory: then the rows wait for company. Called again as soon as groups are handled.
+   */
+  offer(): void {
+    if (this.#outstanding < BUSY_GROUPS) {
+      this.send();
+    }
+  }
+
   /** Sends all collected rows to their regions. */
   send(): void {
     const { buffer } = this;
@@ -51,7 +66,9 @@ export class FanOut {
       return;
     }
     const { connection, regionFor, tell, foldFailed } = this.#options;
-    const group = this.#spare.pop() ?? allocateGroupedRows(buffer.capacity);
+    // A group takes the memory its rows have credit for, not that of a full buffer.
+    const full = buffer.rows * 2 > buffer.capacity;
+    const group = (full ? this.#spare.pop() : undefined) ?? allocateGroupedRows(full ? buffer.capacity : buffer.rows);
     const ranges = groupByRegion(buffer, group, this.#counters);
     buffer.rows = 0;
     this.#outstanding++;
@@ -63,7 +80,9 @@ export class FanOut {
         connection.release(cost);
         unhandled--;
         if (unhandled === 0) {
-          this.#spare.push(group);
+          if (full && this.#spare.length < SPARE_GROUPS) {
+            this.#spare.push(group);
+          }
           this.#outstanding--;
           this.#notify();
         }

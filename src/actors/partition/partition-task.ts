@@ -111,9 +111,11 @@ export class PartitionTask {
   #rejectBytes = 0;
   /** Credit reserved and not yet spent on a row. */
   #credit = 0;
-  /** Rows since the last checkpoint, and when the first of them came. */
+  /** Rows since the last checkpoint, and when the first message of them came; undefined: none came. */
   #rowsSinceCheckpoint = 0;
-  #dirtySince = 0;
+  #dirtySince: number | undefined;
+  /** A checkpoint is wanted at the next message boundary, whatever the time and the rows. */
+  #checkpointSoon = false;
   /** Resolves when the last checkpoint is on stable storage. */
   #flushed: Promise<void> = Promise.resolve();
   #wake: AbortController | undefined;
@@ -127,6 +129,9 @@ export class PartitionTask {
     const writer = await broker.openWriter(`partition-${String(partition)}`);
     const stored = await broker.tableGet(topics.regions, partition, PROGRESS_KEY);
     const progress = stored === undefined ? emptyProgress() : decodeProgress(stored);
+    // The former incarnation may have ended between its commit and telling so; rows that nobody reads
+    // again would fill a bounded log for ever.
+    await broker.consumedUpTo(topics.rows, partition, progress.nextOffset);
     const reader = await broker.openReader(topics.rows, partition, progress.nextOffset);
     return new PartitionTask(own, context, writer, reader, progress);
   }
@@ -181,7 +186,7 @@ export class PartitionTask {
       if (current(this.#cursor) === undefined) {
         const records = await this.#read(signal);
         if (records.length === 0) {
-          this.#fanOut.send();
+          this.#fanOut.offer();
           continue;
         }
         load(this.#cursor, records);
@@ -256,22 +261,19 @@ export class PartitionTask {
     if (this.#fanOut.buffer.rows > 0) {
       return fanOutIdleMs;
     }
-    if (!this.#dirty()) {
+    if (this.#dirtySince === undefined) {
       return checkpointEveryMs;
     }
     return Math.max(0, this.#dirtySince + checkpointEveryMs - this.#context.clock.monotonic());
   }
 
-  #dirty(): boolean {
-    return this.#rowsSinceCheckpoint > 0;
-  }
-
   #checkpointDue(): boolean {
-    if (!this.#dirty()) {
+    if (this.#dirtySince === undefined) {
       return false;
     }
     const { checkpointEveryMs, checkpointRows } = this.#own.settings;
     return (
+      this.#checkpointSoon ||
       this.#rowsSinceCheckpoint >= checkpointRows ||
       this.#rejectBytes >= MAX_REJECT_BYTES ||
       this.#context.clock.monotonic() - this.#dirtySince >= checkpointEveryMs
@@ -285,7 +287,7 @@ export class PartitionTask {
     const wanted = Math.min(this.#fanOut.room, this.#own.scratch.columns.capacity);
     this.#credit = this.#connection.tryReserveRows(wanted, ROW_BYTES);
     if (this.#credit === 0) {
-      this.#fanOut.send();
+      this.#fanOut.offer();
       this.#credit = await this.#connection.reserveRows(wanted, ROW_BYTES, signal);
     }
     return this.#credit > 0;
@@ -304,6 +306,7 @@ export class PartitionTask {
     let record = current(this.#cursor);
     while (record !== undefined && budget > 0) {
       if (record.value === null || record.value.length === 0) {
+        this.#progress.foreign++;
         this.#reject(record, 0, new Uint8Array(0), 'empty-message');
         advance(this.#cursor, 0, 0, 0);
       } else {
@@ -314,10 +317,15 @@ export class PartitionTask {
         this.#credit -= accepted;
         budget -= parsed.rows;
         stats.rowsRead += parsed.rows;
+        if (record.headers[ORIGIN_HEADER] === undefined) {
+          this.#progress.foreign += parsed.rows;
+        }
         advance(this.#cursor, parsed.bytes, parsed.lines, value.length);
       }
       if (atMessageBoundary(this.#cursor)) {
         this.#progress.nextOffset = record.offset + 1;
+        // Also a message without rows is to be done with: it takes room in the log.
+        this.#touched(0);
       }
       record = current(this.#cursor);
     }
@@ -379,15 +387,13 @@ export class PartitionTask {
     stats.rowsRejected++;
     this.#context.log.debug({ row: row.id, reason }, row.message);
     this.#touched(1);
+    // Each poison row costs restarts: what they taught must outlive this process.
+    this.#checkpointSoon ||= reason === 'poison';
   }
 
   #touched(rows: number): void {
-    if (rows > 0) {
-      if (this.#rowsSinceCheckpoint === 0) {
-        this.#dirtySince = this.#context.clock.monotonic();
-      }
-      this.#rowsSinceCheckpoint += rows;
-    }
+    this.#dirtySince ??= this.#context.clock.monotonic();
+    this.#rowsSinceCheckpoint += rows;
   }
 
   /**
@@ -430,6 +436,8 @@ export class PartitionTask {
     this.#rejects = [];
     this.#rejectBytes = 0;
     this.#rowsSinceCheckpoint = 0;
+    this.#dirtySince = undefined;
+    this.#checkpointSoon = false;
     stats.checkpoints++;
     stats.rowsCounted = this.#progress.counted;
     stats.nextOffset = nextOffset;
@@ -489,7 +497,7 @@ export class PartitionTask {
   }
 
   async #makeDurable(signal: AbortSignal): Promise<void> {
-    if (this.#dirty()) {
+    if (this.#dirtySince !== undefined) {
       await this.#checkpoint(signal);
     }
     await this.#flushed;

@@ -7,6 +7,11 @@ import type { RejectReason } from '../../rows/reasons.ts';
  */
 export interface PartitionProgress {
   nextOffset: number;
+  /**
+   * Rows read that came from elsewhere than a file: samples, and whatever another producer wrote. A
+   * file's rows are counted as read where the file is.
+   */
+  foreign: number;
   /** Rows inside the region summaries. */
   counted: number;
   /** Rows this stage set aside. */
@@ -19,7 +24,7 @@ export interface PartitionProgress {
 const FORMAT_VERSION = 1;
 
 export function emptyProgress(): PartitionProgress {
-  return { nextOffset: 0, counted: 0, rejected: 0, rejectedByReason: {}, rejectedByFile: {} };
+  return { nextOffset: 0, foreign: 0, counted: 0, rejected: 0, rejectedByReason: {}, rejectedByFile: {} };
 }
 
 export function encodeProgress(progress: PartitionProgress): Uint8Array {

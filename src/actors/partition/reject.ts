@@ -1,7 +1,7 @@
 import type { LogRecord } from '../../broker/broker.ts';
 import { explainRejection } from '../../rows/explain.ts';
 import { TOPIC_LAYOUT } from '../../rows/kernel.ts';
-import { decodeOrigin } from '../../rows/origin.ts';
+import { decodeOrigin, type Origin } from '../../rows/origin.ts';
 import type { RejectReason } from '../../rows/reasons.ts';
 import { keptRow, type RejectedRow } from '../rejected-row.ts';
 import { ORIGIN_HEADER } from '../topics.ts';
@@ -35,7 +35,13 @@ function originOf(record: LogRecord, line: number): RejectedRow['file'] {
   if (header === undefined) {
     return undefined;
   }
-  const origin = decodeOrigin(header);
+  let origin: Origin;
+  try {
+    origin = decodeOrigin(header);
+  } catch {
+    // Whoever wrote it, a row that is set aside anyhow must not end the process.
+    return undefined;
+  }
   const at = origin.lines[line];
   const byte = origin.bytes[line];
   return at === undefined || byte === undefined ? undefined : { id: origin.fileId, line: at, byte };

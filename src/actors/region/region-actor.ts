@@ -52,14 +52,7 @@ export function regionActor(own: RegionDependencies): ActorDefinition<RegionMess
           switch (message.type) {
             case 'rows':
               changed = true;
-              try {
-                own.fold(summary, message.rows, message.from, message.to);
-              } catch (error) {
-                if (error instanceof FoldError) {
-                  message.foldFailed(error.index);
-                }
-                throw error;
-              }
+              foldAll(own.fold, summary, message);
               message.handled();
               return;
             case 'snapshot': {
@@ -78,6 +71,35 @@ export function regionActor(own: RegionDependencies): ActorDefinition<RegionMess
       };
     },
   };
+}
+
+/**
+ * Folds a message's rows. When one fails, the summary is lost with this incarnation; the rest is folded
+ * only to name all rows that fail, so that a restart learns a whole batch and not a row.
+ * @throws what the fold threw first.
+ */
+function foldAll(
+  fold: Fold,
+  summary: RegionSummary,
+  { rows, from, to, foldFailed }: Extract<RegionMessage, { type: 'rows' }>,
+): void {
+  let failure: FoldError | undefined;
+  for (let next = from; next < to; ) {
+    try {
+      fold(summary, rows, next, to);
+      break;
+    } catch (error) {
+      if (!(error instanceof FoldError) || error.index < next) {
+        throw failure ?? error;
+      }
+      foldFailed(error.index);
+      failure ??= error;
+      next = error.index + 1;
+    }
+  }
+  if (failure !== undefined) {
+    throw failure;
+  }
 }
 
 async function storedChunks(

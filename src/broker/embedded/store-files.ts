@@ -15,7 +15,6 @@ import { join } from 'node:path';
 import { StoreUnusableError } from '../errors.ts';
 
 const DATA_FILE = 'data.mdb';
-const OWN_FILES = new Set([DATA_FILE, 'lock.mdb', 'lost+found']);
 
 // Layout of lmdb's meta pages (mdb.c, struct MDB_meta behind a page header of 24 bytes).
 const MAGIC = 0xbeefc0de;
@@ -59,15 +58,6 @@ export function prepareDirectory(directory: string): void {
   }
   if (names.includes(DATA_FILE)) {
     checkDataFile(directory, join(directory, DATA_FILE));
-    return;
-  }
-  const foreign = names.find((name) => !OWN_FILES.has(name));
-  if (foreign !== undefined) {
-    throw unusable(
-      directory,
-      `holds other files (${foreign}) and no store`,
-      'name an empty or new directory',
-    );
   }
 }
 
