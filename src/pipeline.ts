@@ -1,12 +1,18 @@
 import type { AdminMessage } from './actors/admin/messages.ts';
 import type { PublishedModel } from './actors/centroid-aggregator/messages.ts';
+import { checkRegionLevel } from './actors/region-level.ts';
 import { startTopology, type Topology, type TopologyOptions } from './actors/topology.ts';
 import { topicNames, topicSpecs } from './actors/topics.ts';
 import { readTotals, type Totals } from './actors/totals.ts';
 import type { Broker } from './broker/broker.ts';
 import { openEmbeddedBroker } from './broker/embedded/broker.ts';
 import type { Configuration } from './config/schema.ts';
-import { type ActorInfo, type ActorSystem, createActorSystem, type SystemExit } from './system/actor-system.ts';
+import {
+  type ActorInfo,
+  type ActorSystem,
+  createActorSystem,
+  type SystemExit,
+} from './system/actor-system.ts';
 import { type Clock, type Random, systemClock } from './system/clock.ts';
 import type { Logger } from './system/logger.ts';
 import { createCronTimer } from './system/node-cron.ts';
@@ -16,6 +22,8 @@ export interface PipelineOptions extends Omit<TopologyOptions, 'startedAt'> {
   readonly log: Logger;
   readonly clock?: Clock;
   readonly random?: Random;
+  /** Stands between the actors and the broker: a test makes it fail there. */
+  readonly intercept?: (broker: Broker) => Broker;
 }
 
 /** One running Geoflock: the broker, the actors, and what may be asked of them from outside. */
@@ -41,8 +49,11 @@ export interface Pipeline {
 export const NO_TIMEOUT_MS = 2 ** 31 - 1;
 
 /** @throws StoreLockedError, StoreUnusableError, TopicMismatchError: what prevents the start. */
-export async function startPipeline(configuration: Configuration, options: PipelineOptions): Promise<Pipeline> {
-  const { clock = systemClock, log, random = Math.random } = options;
+export async function startPipeline(
+  configuration: Configuration,
+  options: PipelineOptions,
+): Promise<Pipeline> {
+  const { clock = systemClock, intercept = (own: Broker) => own, log, random = Math.random } = options;
   const { broker: brokerSettings, rejected, state, topics: topicSettings } = configuration;
   const broker = await openEmbeddedBroker({
     directory: state.directory,
@@ -55,17 +66,21 @@ export async function startPipeline(configuration: Configuration, options: Pipel
     const topics = topicNames(topicSettings);
     await broker.declareTopics(
       topicSpecs(topics, topicSettings.partitions, {
-        rows: { bytes: brokerSettings.embedded.retention.bytes, ageMs: brokerSettings.embedded.retention.age },
+        rows: {
+          bytes: brokerSettings.embedded.retention.bytes,
+          ageMs: brokerSettings.embedded.retention.age,
+        },
         rejected: { bytes: rejected.retention.bytes, ageMs: rejected.retention.age },
       }),
     );
+    await checkRegionLevel(broker, topics.regions, topicSettings.partitions, configuration.regions.level);
   } catch (error) {
     await broker.close();
     throw error;
   }
   const system = createActorSystem({ name: 'geoflock', clock, random, log });
   const schedule = createScheduler({ clock, cron: createCronTimer(), log });
-  const topology = startTopology({ system, broker, schedule }, configuration, {
+  const topology = startTopology({ system, broker: intercept(broker), schedule }, configuration, {
     ...options,
     startedAt: clock.now(),
   });

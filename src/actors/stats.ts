@@ -9,6 +9,8 @@ export interface FileWatcherStats {
   files: number;
   /** Files seen that still change or are too young. */
   waiting: number;
+  /** Folders that the last finished scan could not list. */
+  unreadable: number;
 }
 
 export interface PublisherStats {
@@ -46,7 +48,7 @@ export interface PipelineStats {
 
 export function emptyStats(partitions: number): PipelineStats {
   return {
-    fileWatcher: { scans: 0, files: 0, waiting: 0 },
+    fileWatcher: { scans: 0, files: 0, waiting: 0, unreadable: 0 },
     publisher: {
       file: undefined,
       filesDone: 0,

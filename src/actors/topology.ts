@@ -24,6 +24,7 @@ import type { Broker } from '../broker/broker.ts';
 import type { Model } from '../clustering/model.ts';
 import type { Configuration } from '../config/schema.ts';
 import { TOPIC_LAYOUT } from '../rows/kernel.ts';
+import { maxTopicLineBytes } from '../rows/topic-line.ts';
 import { createTypeScriptKernel } from '../rows/typescript-kernel.ts';
 import type { Address } from '../system/actor.ts';
 import type { ActorSystem } from '../system/actor-system.ts';
@@ -41,6 +42,7 @@ import { ledgerStore } from './ingest/ledger-store.ts';
 import { partitionActor } from './partition/partition-actor.ts';
 import { allocateScratch, type PartitionSettings } from './partition/partition-task.ts';
 import { createPoisonRegister } from './partition/poison.ts';
+import { ROW_BYTES } from './partition/row-buffer.ts';
 import { partitionsActor } from './partitions/partitions-actor.ts';
 import { allocateReadBuffers } from './publisher/file-reader.ts';
 import { publisherActor } from './publisher/publisher-actor.ts';
@@ -90,10 +92,10 @@ export function startTopology(
   const stats = emptyStats(partitions);
   const budget = new ByteBudget(configuration.memory.budget);
   const connections = new ConnectionRegistry();
-  const connect = (name: string, thresholds: Cost): Connection =>
-    connections.register(new Connection({ name, thresholds, budget }));
+  const connect = (name: string, thresholds: Cost, guaranteedBytes = 0): Connection =>
+    connections.register(new Connection({ name, thresholds, budget, guaranteedBytes }));
   const supervision = supervisionOf(configuration);
-  const ledger = ledgerStore(broker, topics.files, partitions);
+  const ledger = ledgerStore(broker, topics.files, partitions, source.name);
 
   const aggregator = system.start(
     centroidAggregatorActor({
@@ -118,7 +120,8 @@ export function startTopology(
   const kernel = createTypeScriptKernel({
     layout: TOPIC_LAYOUT,
     utcOffsetMinutes: 0,
-    maxLineBytes: source.maxLineBytes,
+    // On the topic a line of a file may be longer than in the file.
+    maxLineBytes: maxTopicLineBytes(source.maxLineBytes),
     maxTime: Number.POSITIVE_INFINITY,
   });
   const scratch = allocateScratch(SLICE_ROWS);
@@ -136,7 +139,12 @@ export function startTopology(
           settings,
           kernel,
           scratch,
-          connect: () => connect(`partition-${String(partition)}=>regions`, limits.rows),
+          connect: () =>
+            connect(
+              `partition-${String(partition)}=>regions`,
+              limits.rows,
+              guaranteedRowBytes(configuration),
+            ),
           aggregator,
           poison,
           requests,
@@ -172,8 +180,7 @@ export function startTopology(
           },
           buffers,
           packer,
-          connect: () =>
-            connect('publisher', { rows: TRANSACTION_ROWS, bytes: buffers.bytes.length }),
+          connect: () => connect('publisher', { rows: TRANSACTION_ROWS, bytes: buffers.bytes.length }),
           requests,
           stats: stats.publisher,
         }),
@@ -190,7 +197,12 @@ export function startTopology(
           ledger,
           rules: { settles: input.after !== 'keep', retryFailedBefore: options.startedAt },
           publisher,
-          connect: () => connect('files', limits.files),
+          // The publisher takes half of the budget at most: found files must not take the rest.
+          connect: () =>
+            connect('files', {
+              rows: limits.files.rows,
+              bytes: Math.min(limits.files.bytes, Math.floor(configuration.memory.budget / 8)),
+            }),
           schedule,
           requests,
           stats: stats.fileWatcher,
@@ -246,8 +258,21 @@ function afterReading({ input }: Configuration): AfterReading {
   }
 }
 
-/** A transaction must fit the log and a share of the memory budget; a line must fit a transaction. */
+/**
+ * Bytes of the budget that each partition has for itself, a slice of rows where that is possible. While
+ * the log is full the publisher keeps its bytes and waits for the partitions: without these they might
+ * wait for it.
+ */
+function guaranteedRowBytes({ connections, memory, topics }: Configuration): number {
+  const share = Math.floor(memory.budget / (4 * topics.partitions));
+  return Math.min(connections.rows.bytes, SLICE_ROWS * ROW_BYTES, share);
+}
+
+/**
+ * A transaction must fit the log, also when its lines are rewritten and have their origins beside them,
+ * and a share of the memory budget; a line must fit a transaction.
+ */
 function transactionBytes({ connections, memory, publisher, source }: Configuration): number {
-  const most = Math.min(publisher.transactionBytes, memory.budget / 4, connections.log.bytes / 2);
+  const most = Math.min(publisher.transactionBytes, memory.budget / 4, connections.log.bytes / 4);
   return Math.max(Math.floor(most), source.maxLineBytes + 2);
 }

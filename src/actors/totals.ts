@@ -1,5 +1,5 @@
 import type { Broker } from '../broker/broker.ts';
-import { ledgerStore } from './ingest/ledger-store.ts';
+import { ledgerTotals } from './ingest/ledger-store.ts';
 import { decodeProgress } from './partition/progress.ts';
 import { PROGRESS_KEY, type TopicNames } from './topics.ts';
 
@@ -18,7 +18,6 @@ export interface Totals {
 }
 
 export async function readTotals(broker: Broker, topics: TopicNames, partitions: number): Promise<Totals> {
-  const ledger = ledgerStore(broker, topics.files, partitions);
   const files = { done: 0, failed: 0 };
   const rows = { read: 0, counted: 0, rejected: 0 };
   const rejectedByReason: Record<string, number> = {};
@@ -29,7 +28,7 @@ export async function readTotals(broker: Broker, topics: TopicNames, partitions:
     }
   };
   for (let partition = 0; partition < partitions; partition++) {
-    const ingest = await ledger.totals(partition);
+    const ingest = await ledgerTotals(broker, topics.files, partition);
     files.done += ingest.done;
     files.failed += ingest.failed;
     rows.read += ingest.read;

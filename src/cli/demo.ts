@@ -10,12 +10,14 @@ import { createLogger } from './logging.ts';
 import { clusterTable, grouped } from './result.ts';
 import { aborted, reportProblem } from './run.ts';
 import { untilStopped } from './signals.ts';
-import { EXIT_FAILURE, EXIT_OK, type Output } from './usage.ts';
+import { EXIT_FAILURE, EXIT_OK, type Output, UsageError } from './usage.ts';
 
 export interface DemoOptions {
   /** Ends by itself after so long; undefined: at Ctrl-C. */
   readonly durationMs: number | undefined;
   readonly rowsPerFile: number;
+  /** A table that is drawn over itself; else plain lines. Default: whether stdout is a terminal. */
+  readonly terminal?: boolean;
 }
 
 /** A new file of the generator comes this often. */
@@ -31,7 +33,7 @@ export async function demoCommand(
   options: DemoOptions,
   output: Output,
 ): Promise<number> {
-  const terminal = process.stdout.isTTY;
+  const terminal = options.terminal ?? process.stdout.isTTY;
   // The table has the screen to itself; warnings still come through.
   const level = configuration.log.level === 'info' ? 'warn' : configuration.log.level;
   const log = await createLogger({ ...configuration.log, level });
@@ -41,10 +43,13 @@ export async function demoCommand(
     output.err(`geoflock: ${problem}\n`);
     return EXIT_FAILURE;
   }
-  mkdirSync(directory, { recursive: true });
+  makeInputFolder(directory);
   const settings: Configuration = {
     ...configuration,
-    checkpoint: { ...configuration.checkpoint, every: Math.min(configuration.checkpoint.every, LIVE_EVERY_MS) },
+    checkpoint: {
+      ...configuration.checkpoint,
+      every: Math.min(configuration.checkpoint.every, LIVE_EVERY_MS),
+    },
     model: { every: Math.min(configuration.model.every, LIVE_EVERY_MS) },
   };
   let model: Model | undefined;
@@ -105,14 +110,34 @@ export async function demoCommand(
   });
 }
 
+/** @throws UsageError when there is something else in its place, or no right to make it. */
+function makeInputFolder(directory: string): void {
+  try {
+    mkdirSync(directory, { recursive: true });
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error);
+    throw new UsageError(
+      `the input folder ${directory} cannot be made (${reason}); choose another with --input DIR`,
+    );
+  }
+}
+
 /** The generated files too; after a signal within the deadline for shutting down. */
-async function drainAll(pipeline: Pipeline, configuration: Configuration, signal: AbortSignal): Promise<Model> {
+async function drainAll(
+  pipeline: Pipeline,
+  configuration: Configuration,
+  signal: AbortSignal,
+): Promise<Model> {
   const { input, shutdown } = configuration;
   const timeoutMs = signal.aborted ? shutdown.deadline : NO_TIMEOUT_MS;
   return (await pipeline.drain({ settleTimeoutMs: input.settleTimeout }, timeoutMs)).model;
 }
 
-function endText(totals: { rows: { read: number; counted: number; rejected: number } }, model: Model, report: string): string {
+function endText(
+  totals: { rows: { read: number; counted: number; rejected: number } },
+  model: Model,
+  report: string,
+): string {
   const { counted, read, rejected } = totals.rows;
   return [
     `rows ${grouped(read)} read, ${grouped(counted)} counted, ${grouped(rejected)} rejected`,

@@ -1,6 +1,15 @@
+import type { Topology } from '../actors/topology.ts';
+import type { Broker } from '../broker/broker.ts';
 import type { Model } from '../clustering/model.ts';
-import type { Pipeline } from '../pipeline.ts';
+import type { ActorInfo } from '../system/actor-system.ts';
 import { clusterTable, grouped } from './result.ts';
+
+/** What the table reads of a pipeline. */
+export interface LiveSource {
+  readonly broker: Pick<Broker, 'unconsumed'>;
+  readonly topology: Pick<Topology, 'connections' | 'stats' | 'topics'>;
+  actors(): readonly ActorInfo[];
+}
 
 /** One stage as the live table shows it. */
 interface StageLine {
@@ -16,10 +25,13 @@ export interface LiveView {
   readonly model: Model | undefined;
 }
 
+/** A longer line would wrap, and the table could not be drawn over itself. */
+const WIDTH = 79;
+
 const ALL_CONNECTIONS = /^partition-\d+=>regions$/;
 
 /** The live table, at most 79 columns wide: throughput, each stage's queue and restarts, the clusters. */
-export function liveTable(pipeline: Pipeline, view: LiveView): readonly string[] {
+export function liveTable(pipeline: LiveSource, view: LiveView): readonly string[] {
   const { elapsedSeconds, rowsPerSecond, model } = view;
   return [
     `Geoflock  ${clockOf(elapsedSeconds)}   ${grouped(Math.round(rowsPerSecond))} rows/s`,
@@ -30,33 +42,49 @@ export function liveTable(pipeline: Pipeline, view: LiveView): readonly string[]
         `${stage.padEnd(20)}${doing.padEnd(31)}${queue.padEnd(18)}${String(restarts).padStart(8)}`,
     ),
     '',
-    ...(model === undefined ? ['clusters: the first model comes with the first checkpoint'] : clusterTable(model)),
-  ];
+    ...(model === undefined
+      ? ['clusters: the first model comes with the first checkpoint']
+      : clusterTable(model)),
+  ].map((line) => line.slice(0, WIDTH));
 }
 
 /** The same in one line, where there is no terminal. */
-export function liveLine(pipeline: Pipeline, view: LiveView): string {
+export function liveLine(pipeline: LiveSource, view: LiveView): string {
   const { rowsPerSecond, elapsedSeconds, model } = view;
   const { connections, stats } = pipeline.topology;
   const counted = sum(stats.partitions.map(({ rowsCounted }) => rowsCounted));
-  const queued = sum(connections.list().filter(({ name }) => ALL_CONNECTIONS.test(name)).map(({ depth }) => depth.rows));
+  const queued = sum(
+    connections
+      .list()
+      .filter(({ name }) => ALL_CONNECTIONS.test(name))
+      .map(({ depth }) => depth.rows),
+  );
   const restarts = sum(stageLines(pipeline).map((line) => line.restarts));
-  const heaviest = model?.clusters[0];
   return (
     `${clockOf(elapsedSeconds)} rows/s=${String(Math.round(rowsPerSecond))} files=${String(stats.publisher.filesDone)}` +
     ` read=${String(stats.publisher.rowsRead)} counted=${String(counted)} queued=${String(queued)} restarts=${String(restarts)}` +
-    (heaviest === undefined
-      ? ''
-      : ` clusters=${String(model?.clusters.length ?? 0)} heaviest=${heaviest.longitude.toFixed(3)},${heaviest.latitude.toFixed(3)}`)
+    (model === undefined ? '' : clustersInShort(model))
   );
 }
 
-function stageLines(pipeline: Pipeline): readonly StageLine[] {
+function clustersInShort({ clusters }: Model): string {
+  const heaviest = clusters
+    .slice(0, 1)
+    .map(({ longitude, latitude }) => ` heaviest=${longitude.toFixed(3)},${latitude.toFixed(3)}`);
+  return ` clusters=${String(clusters.length)}${heaviest.join('')}`;
+}
+
+function stageLines(pipeline: LiveSource): readonly StageLine[] {
   const { broker, topology } = pipeline;
   const { connections, stats, topics } = topology;
   const { aggregator, fileWatcher, partitions, publisher } = stats;
   const depth = (wanted: (name: string) => boolean): number =>
-    sum(connections.list().filter(({ name }) => wanted(name)).map((connection) => connection.depth.rows));
+    sum(
+      connections
+        .list()
+        .filter(({ name }) => wanted(name))
+        .map((connection) => connection.depth.rows),
+    );
   const log = broker.unconsumed(topics.rows);
   const actors = pipeline.actors();
   const restarts = (stage: RegExp): number =>

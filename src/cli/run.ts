@@ -84,7 +84,8 @@ async function runOnce(
     rowsPerSecond: (rows.counted - before.rows.counted) / elapsedSeconds,
   };
   output.out(json ? `${resultJson(result)}\n` : resultText(result, configuration.report.directory));
-  return pipeline.topology.stats.publisher.filesFailed > 0 ? EXIT_FAILURE : EXIT_OK;
+  const { fileWatcher, publisher } = pipeline.topology.stats;
+  return publisher.filesFailed > 0 || fileWatcher.unreadable > 0 ? EXIT_FAILURE : EXIT_OK;
 }
 
 /** Watches until `signal` aborts, then works off what is in the log, as far as the deadline allows. */

@@ -19,7 +19,7 @@ import { SummaryFormatError } from './features.ts';
  * | 32 | n bytes, one a node in pre-order: bit q is set when it has a child in quadrant q |
  * | 32 + n | n times five float64 in pre-order: weight, mean x, y, z, SSE |
  */
-export const TREE_FORMAT_VERSION = 1;
+const TREE_FORMAT_VERSION = 1;
 
 const HEADER_BYTES = 32;
 const NODE_BYTES = 8 * NODE_DOUBLES;

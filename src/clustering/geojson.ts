@@ -18,7 +18,7 @@ export interface ClusterFeature {
   };
 }
 
-export function clustersToGeoJson(clusters: readonly Cluster[]): ClusterCollection {
+function clustersToGeoJson(clusters: readonly Cluster[]): ClusterCollection {
   return {
     type: 'FeatureCollection',
     features: clusters.map(({ id, longitude, latitude, weight, share, radiusKm }) => ({

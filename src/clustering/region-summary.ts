@@ -10,7 +10,7 @@ import { FeatureTree } from './feature-tree.ts';
  * Bytes (little-endian): format version 1, 7 zero bytes, float64 rows, float64 watermark, then the
  * tree (`feature-tree-format.ts`).
  */
-export const SUMMARY_FORMAT_VERSION = 1;
+const SUMMARY_FORMAT_VERSION = 1;
 
 const HEADER_BYTES = 24;
 

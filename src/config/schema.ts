@@ -172,10 +172,12 @@ function* crossChecks(all: Configuration): Generator<readonly [string, string]> 
       ];
     }
   }
-  if (memory.budget < source.maxLineBytes) {
+  const leastBudget = Math.max(64 * 1024, 4 * (source.maxLineBytes + 2));
+  if (memory.budget < leastBudget) {
     yield [
       'memory.budget',
-      `expected at least source.maxLineBytes (${String(source.maxLineBytes)} bytes), so that a line fits`,
+      `expected at least ${String(leastBudget)} bytes (64 KiB, or four times source.maxLineBytes where that is ` +
+        'more), so that a line fits',
     ];
   }
   if (clustering.features < clustering.k) {

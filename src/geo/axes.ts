@@ -16,11 +16,11 @@ export interface Position {
   readonly latitude: Latitude;
 }
 
-export function isLongitude(degrees: number): degrees is Longitude {
+function isLongitude(degrees: number): degrees is Longitude {
   return degrees >= -180 && degrees <= 180;
 }
 
-export function isLatitude(degrees: number): degrees is Latitude {
+function isLatitude(degrees: number): degrees is Latitude {
   return degrees >= -90 && degrees <= 90;
 }
 

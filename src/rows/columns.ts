@@ -1,5 +1,3 @@
-import type { Verdict } from './reasons.ts';
-
 /**
  * Rows as columns over one shared buffer: what a kernel fills and what the stages read. One row has
  * one index in every column. The byte columns point into the bytes that were parsed.
@@ -30,8 +28,6 @@ export interface RowCounts {
   /** Lines consumed, blank ones included. */
   readonly lines: number;
 }
-
-export type { Verdict };
 
 const BYTES_PER_ROW = 3 * 8 + 3 * 4 + 1;
 

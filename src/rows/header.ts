@@ -101,7 +101,7 @@ export function describeMapping(decision: HeaderDecision): string {
   if (decision.kind === 'unusable') return decision.message;
   const { header, sources } = decision;
   const columns = NEEDED.map((column) => {
-    const position = sources[TOPIC_COLUMNS.indexOf(column)] ?? -1;
+    const position = sources[TOPIC_COLUMNS.indexOf(column)] as number;
     const name = header[position];
     if (name === undefined || normalise(name) === column) return `${column} = column ${String(position)}`;
     const why = decision.kind === 'original' ? ": the original generator's swapped header" : '';
@@ -123,7 +123,7 @@ function decide(
   header: readonly string[],
   line: string,
 ): HeaderDecision {
-  const at = (column: ColumnName): number => sources[TOPIC_COLUMNS.indexOf(column)] ?? -1;
+  const at = (column: ColumnName): number => sources[TOPIC_COLUMNS.indexOf(column)] as number;
   const used = new Map<number, ColumnName>();
   for (const column of TOPIC_COLUMNS) {
     const source = at(column);
@@ -162,7 +162,8 @@ function positionalSources(override: ColumnOverride, columns: number): readonly 
  * be numbers as well.
  */
 function isDataRow(fields: readonly string[], sources: readonly number[]): boolean {
-  const field = (column: ColumnName): string => fields[sources[TOPIC_COLUMNS.indexOf(column)] ?? -1] ?? '';
+  const field = (column: ColumnName): string =>
+    fields[sources[TOPIC_COLUMNS.indexOf(column)] as number] ?? '';
   if (Number.isNaN(parseTimepoint(field('timepoint')))) return false;
   if (fields.length === TOPIC_LAYOUT.columns) return true;
   return !Number.isNaN(parseDecimal(field('longitude'))) && !Number.isNaN(parseDecimal(field('latitude')));

@@ -90,7 +90,7 @@ class MappedLineWriter implements TopicLineWriter {
     let p = at;
     for (let column = 0; column < TOPIC_COLUMNS.length; column++) {
       if (column > 0) out[p++] = COMMA;
-      const source = this.#sources[column] ?? -1;
+      const source = this.#sources[column] as number;
       if (source < 0) continue;
       const from = this.#starts[source] as number;
       const to = (this.#starts[source + 1] as number) - 1;

@@ -8,8 +8,8 @@ import { createNactScheduler } from './nact.ts';
 import type { ActorInfo, Failure, Receiver, Runtime } from './runtime.ts';
 
 export { AskTimeoutError } from './ask.ts';
-export type { DeadLetter, DeadLetterCount, DeadLetterReason, DeadLetters } from './dead-letters.ts';
-export { type ActorInfo, StopTimeoutError } from './runtime.ts';
+export type { DeadLetters } from './dead-letters.ts';
+export type { ActorInfo } from './runtime.ts';
 
 export interface ActorSystemOptions {
   /** For the log. */
@@ -93,7 +93,8 @@ class RootGuardian implements ActorSystem, Supervisor, Runtime {
       () => this.clock.now(),
       options.visibleDeadLetters ?? 100,
       (letter) => {
-        this.log.warn(letter, 'first dead letter of this receiver and reason');
+        // What is still in a mailbox at the end was not worth waiting for: orderly stops are quiet.
+        this.log[this.#ending ? 'debug' : 'warn'](letter, 'first dead letter of this receiver and reason');
       },
     );
     let terminate: (exit: SystemExit) => void = () => undefined;

@@ -282,3 +282,10 @@ describe('FeatureTree', () => {
     expect(tree.encode().length).to.be.below(100_000);
   });
 });
+
+describe('FoldError', () => {
+  it('names the row and the cause, also one that is no error', () => {
+    expect(new FoldError(3, new Error('not finite')).message).to.match(/^row 3 .*: not finite$/);
+    expect(new FoldError(4, 'thrown text').message).to.match(/^row 4 .*: thrown text$/);
+  });
+});

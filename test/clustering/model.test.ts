@@ -5,7 +5,7 @@ import { FeatureTree } from '../../src/clustering/feature-tree.ts';
 import { serializeGeoJson, serializeModel } from '../../src/clustering/geojson.ts';
 import { searchCenters } from '../../src/clustering/kmeans.ts';
 import type { Centers } from '../../src/clustering/kmeans-passes.ts';
-import { buildModel, type Model, type ModelSource } from '../../src/clustering/model.ts';
+import { buildModel, clustersOf, type Model, type ModelSource } from '../../src/clustering/model.ts';
 import { finish } from '../../src/clustering/slices.ts';
 import { regionAddress, regionOf } from '../../src/geo/s2.ts';
 import { EARTH_RADIUS_KM, greatCircleKm, type UnitVector } from '../../src/geo/sphere.ts';
@@ -208,10 +208,23 @@ describe('buildModel', () => {
     expect(rawCost(points, centers) / coarse.cost).to.be.within(0.95, 1);
   });
 
+  it('tries the centers of the model before first', () => {
+    const points = cityPoints(2_000, 6, 5);
+    const features = featuresOfPoints(points.x, points.y, points.z);
+    const good = finish(searchCenters(features, { k: 6, seedings: 16 }));
+    const sources = sourcesOf(points);
+    const [cold, warm] = [1, 2].map((seed) =>
+      buildModel(sources, { k: 6, seed, seedings: 0, warmStart: good.centers }),
+    );
+    // Without any seeding the result can come from the warm start alone.
+    expect(cold).to.deep.equal(warm);
+    expect((warm?.cost ?? 0) / good.cost).to.be.within(0.99, 1.01);
+  });
+
   it('costs within 1 % of k-means over the raw points', () => {
-    const points = cityPoints(200_000, 20, 77);
+    const points = cityPoints(50_000, 20, 77);
     const model = buildModel(sourcesOf(points), { k: 20 });
-    checkShape(model, 200_000);
+    checkShape(model, 50_000);
     const raw = finish(searchCenters(featuresOfPoints(points.x, points.y, points.z), { k: 20, seedings: 4 }));
     const cost = rawCost(
       points,
@@ -220,6 +233,48 @@ describe('buildModel', () => {
     expect(cost / rawCost(points, vectors(raw.centers))).to.be.below(1.01);
     expect(model.cost / cost).to.be.within(1, 1.01);
   }).timeout(20_000);
+});
+
+describe('the clusters of given centers', () => {
+  it('leave out a center that wins no feature', () => {
+    const { x, y, z } = pointsAt([
+      [10, 50],
+      [10, 50],
+      [20, 40],
+    ]);
+    const centers = pointsAt([
+      [-120, -30],
+      [10, 50],
+      [20, 40],
+    ]);
+    const { clusters, k } = finish(clustersOf(featuresOfPoints(x, y, z), 3, { count: 3, ...centers }));
+    expect(k).to.equal(3);
+    expect(clusters.map(({ id, weight }) => [id, weight])).to.deep.equal([
+      [1, 2],
+      [2, 1],
+    ]);
+  });
+
+  it('stand in one order where weights are equal, whatever the order of the centers', () => {
+    const places = [
+      [30, 10],
+      [-30, 10],
+      [30, -10],
+      [60, 0],
+    ] as const;
+    const { x, y, z } = pointsAt(places);
+    const features = featuresOfPoints(x, y, z);
+    for (const order of [places, [...places].reverse()]) {
+      const { clusters } = finish(clustersOf(features, 4, { count: 4, ...pointsAt(order) }));
+      const found = clusters.map(({ longitude, latitude }) => [Math.round(longitude), Math.round(latitude)]);
+      expect(found).to.deep.equal([
+        [60, 0],
+        [-30, 10],
+        [30, -10],
+        [30, 10],
+      ]);
+    }
+  });
 });
 
 describe('model files', () => {

@@ -59,16 +59,24 @@ function start(stage: Stage, fault: string | undefined): ChildProcess {
   const { folder, root } = stage;
   const flags = ['input', 'state', 'report', 'config'].flatMap((name) => [`--${name}`, join(folder, name)]);
   // Coverage of a process that is killed is lost anyhow, and collecting it would slow the work down.
-  const { NODE_V8_COVERAGE: _coverage, ...environment } = process.env;
+  const environment = { ...process.env };
+  delete environment['NODE_V8_COVERAGE'];
   return spawn(process.execPath, [join(root, 'bin/geoflock.js'), 'run', '--once', '--json', ...flags], {
-    env: { ...environment, GEOFLOCK_LOG_FORMAT: 'json', ...(fault === undefined ? {} : { GEOFLOCK_FAULT: fault }) },
+    env: {
+      ...environment,
+      GEOFLOCK_LOG_FORMAT: 'json',
+      ...(fault === undefined ? {} : { GEOFLOCK_FAULT: fault }),
+    },
     stdio: ['ignore', 'pipe', 'pipe'],
   });
 }
 
 /** One run, ended by itself or by `kill`. */
 export async function run(stage: Stage, kill?: Kill): Promise<Ended> {
-  const child = start(stage, kill === undefined || kill.at === 'outside' ? undefined : `${kill.at}:${String(kill.pass)}`);
+  const child = start(
+    stage,
+    kill === undefined || kill.at === 'outside' ? undefined : `${kill.at}:${String(kill.pass)}`,
+  );
   let stdout = '';
   let stderr = '';
   let timer: NodeJS.Timeout | undefined;
@@ -103,7 +111,11 @@ export async function committed(stage: Stage): Promise<Totals> {
     clock: systemClock,
   });
   try {
-    return await readTotals(broker, topicNames({ prefix: '', rows: 'mobile_data', partitions: PARTITIONS }), PARTITIONS);
+    return await readTotals(
+      broker,
+      topicNames({ prefix: '', rows: 'mobile_data', partitions: PARTITIONS }),
+      PARTITIONS,
+    );
   } finally {
     await broker.close();
   }

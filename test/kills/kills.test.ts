@@ -61,7 +61,9 @@ async function killAndFinish(
   for (const kill of plan) {
     const ended = await run(stage, kill);
     if (ended.signal !== 'SIGKILL') {
-      problems.push(`not killed at ${JSON.stringify(kill)}: exit ${String(ended.code)}: ${ended.stderr.slice(-500)}`);
+      problems.push(
+        `not killed at ${JSON.stringify(kill)}: exit ${String(ended.code)}: ${ended.stderr.slice(-500)}`,
+      );
       break;
     }
     const { rows } = await committed(stage);
@@ -130,12 +132,19 @@ describe('kills', function () {
     return made;
   }
 
-  async function undisturbed(name: string, input: string): Promise<{ rows: number; files: number; model: string }> {
+  async function undisturbed(
+    name: string,
+    input: string,
+  ): Promise<{ rows: number; files: number; model: string }> {
     const calm = stage(name, input);
     const rows = await countRows(input);
     const ended = await run(calm);
     expect(ended.code, ended.stderr).to.equal(0);
-    expect((JSON.parse(ended.stdout) as OnceOutput).rows).to.deep.equal({ read: rows, counted: rows, rejected: 0 });
+    expect((JSON.parse(ended.stdout) as OnceOutput).rows).to.deep.equal({
+      read: rows,
+      counted: rows,
+      rejected: 0,
+    });
     return { rows, files: readdirSync(input).length, model: modelBytes(calm) };
   }
 

@@ -38,6 +38,15 @@ describe('the origin of a message', () => {
     );
   });
 
+  it('holds as many lines as there are, also a long file id', () => {
+    const lines = Array.from({ length: 20_000 }, (_, index) => index * 1_000);
+    const fileId = 'f'.repeat(10_000);
+    const origin = decodeOrigin(encodeOrigin(fileId, lines, lines));
+    expect(origin.fileId).to.equal(fileId);
+    expect([...origin.lines]).to.deep.equal(lines);
+    expect([...origin.bytes]).to.deep.equal(lines);
+  });
+
   it('holds any safe integer', () => {
     const origin = decodeOrigin(
       encodeOrigin('f', [0, Number.MAX_SAFE_INTEGER], [7, Number.MAX_SAFE_INTEGER]),

@@ -23,6 +23,13 @@ function readPlain(text: string, memory = createMinuteMemory(0)): number | undef
 }
 
 describe('timepoints', () => {
+  it('of the plain form must lie in 1970 to 9999 as instants too', () => {
+    expect(readPlain('1970-01-01 00:59:59.999', createMinuteMemory(60))).to.equal(undefined);
+    expect(readPlain('1970-01-01 01:00:00.000', createMinuteMemory(60))).to.equal(0);
+    expect(readPlain('9999-12-31 23:00:00.000', createMinuteMemory(-60))).to.equal(undefined);
+    expect(readPlain('9999-12-31 22:59:59.999', createMinuteMemory(-60))).to.equal(LAST);
+  });
+
   const accepted: readonly (readonly [string, number])[] = [
     ['1970-01-01 00:00:00', 0],
     ['2026-11-22 10:00:00.123', Date.UTC(2026, 10, 22, 10, 0, 0, 123)],

@@ -100,6 +100,7 @@ describe('the TypeScript kernel', () => {
         'timepoint,deviceId,acceloX,acceloY,acceloZ,latitude,longitude,locked',
       ],
       ['a header in other letters', 'header-line', 'T,D,X,Y,Z," LONGITUDE\t",Latitude,l'],
+      ['names as long as the right ones', 'longitude-not-a-number', 'T,D,X,Y,Z,longitudx,latitude,l'],
       [
         'twice the same name',
         'longitude-not-a-number',

@@ -1,7 +1,7 @@
 import type { ActorDefinition, Address } from '../../system/actor.ts';
 import type { AggregatorMessage } from '../centroid-aggregator/messages.ts';
-import type { IngestMessage } from '../ingest/ingest-actor.ts';
-import type { PartitionsMessage } from '../partitions/partitions-actor.ts';
+import type { IngestMessage } from '../ingest/messages.ts';
+import type { PartitionsMessage } from '../partitions/messages.ts';
 import type { AdminMessage } from './messages.ts';
 
 export interface AdminDependencies {
@@ -11,7 +11,11 @@ export interface AdminDependencies {
 }
 
 /** Every command, whichever door it came through. Commands run beside each other: none waits in line. */
-export function adminActor({ ingest, partitions, aggregator }: AdminDependencies): ActorDefinition<AdminMessage> {
+export function adminActor({
+  ingest,
+  partitions,
+  aggregator,
+}: AdminDependencies): ActorDefinition<AdminMessage> {
   return {
     name: 'admin',
     setup: (context) => ({
@@ -24,7 +28,7 @@ export function adminActor({ ingest, partitions, aggregator }: AdminDependencies
           context.tell(partitions, { type: 'drain', reply: publish });
         };
         if (sweep === undefined) {
-          workOff();
+          context.tell(ingest, { type: 'close', reply: workOff });
         } else {
           context.tell(ingest, { type: 'sweep', settleTimeoutMs: sweep.settleTimeoutMs, reply: workOff });
         }

@@ -2,8 +2,8 @@ import type { PublishedModel } from '../centroid-aggregator/messages.ts';
 
 export type AdminMessage = {
   /**
-   * Bring everything that is there to its end: read the files present now (unless `sweep` is off),
-   * work the log off, checkpoint, publish the canonical model. Answers with that model.
+   * Bring everything that is there to its end: read the files present now (without `sweep`: stop the
+   * sources), work the log off, checkpoint, publish the canonical model. Answers with that model.
    */
   readonly type: 'drain';
   readonly sweep: { readonly settleTimeoutMs: number } | undefined;

@@ -7,7 +7,11 @@ import { watch } from 'chokidar';
  */
 export function watchForHints(
   directory: string,
-  { recursive, onHint, onProblem }: {
+  {
+    recursive,
+    onHint,
+    onProblem,
+  }: {
     readonly recursive: boolean;
     readonly onHint: () => void;
     readonly onProblem: (error: unknown) => void;

@@ -4,12 +4,19 @@ import type { Scheduler } from '../../system/schedule.ts';
 import { pause } from '../commit.ts';
 import { standingOf, type StandingRules } from '../ingest/ledger.ts';
 import type { LedgerStore } from '../ingest/ledger-store.ts';
-import type { FoundFile, PublisherMessage } from '../publisher/messages.ts';
+import type { FileOutcome, FoundFile, PublisherMessage } from '../publisher/messages.ts';
 import type { StandingRequests } from '../standing-requests.ts';
 import type { FileWatcherStats } from '../stats.ts';
 import type { FileWatcherMessage, SweepRequest } from './messages.ts';
-import { type BrokenFile, lookAt, scan, type Seen } from './scan.ts';
-import { type Candidate, firstLook, inReadingOrder, isSettled, lookAgain, type LookTime } from './settling.ts';
+import { type BrokenFile, type LookedAt, lookAt, scan, type Seen } from './scan.ts';
+import {
+  type Candidate,
+  firstLook,
+  inReadingOrder,
+  isSettled,
+  lookAgain,
+  type LookTime,
+} from './settling.ts';
 
 export interface FileWatcherSettings {
   readonly directory: string;
@@ -34,20 +41,25 @@ export interface FileWatcherDependencies {
   /** The sweep asked for and not answered, whichever incarnation it was asked of. */
   readonly requests: StandingRequests<SweepRequest>;
   readonly stats: FileWatcherStats;
+  /** Candidates held at a time. */
+  readonly maxCandidates?: number;
 }
 
 /** Candidates held at a time: the first of them in reading order. The rest is found by a later scan. */
-const MAX_CANDIDATES = 4_096;
+const MAX_CANDIDATES = 16_384;
+/** Candidates looked at together. */
+const LOOK_BATCH = 64;
 /** Between two looks at the candidates. */
 const LOOK_EVERY_MS = 100;
+/** Offering waits for the publisher: a look older than this is taken anew. */
+const STALE_LOOK_MS = 1_000;
 /** A scan may take this share of the time at most: a folder of 100,000 files is scanned more rarely. */
 const SCAN_SHARE = 0.1;
-/** After a file could not be settled or failed, it is left alone for so long. */
+/** A file that could not be read, deleted or moved is left alone for so long. */
 const LEAVE_ALONE_MS = 60_000;
 
 interface Sweep {
-  readonly startedAt: number;
-  readonly deadline: number;
+  readonly settleTimeoutMs: number;
   /** Paths present at the start that are not through; undefined until the first scan is done. */
   open: Set<string> | undefined;
   readonly reply: () => void;
@@ -59,22 +71,29 @@ export class FileWatcherTask {
   readonly #context: ActorContext<FileWatcherMessage>;
   readonly #matches: (name: string) => boolean;
   readonly #connection: Connection;
+  readonly #maxCandidates: number;
   #candidates = new Map<string, Candidate>();
   /** Handed to the publisher and not answered. Bounded by the connection. */
   readonly #offered = new Set<string>();
   /** Monotonic ms before which a path is not offered again. */
   readonly #leftAlone = new Map<string, number>();
+  /** Folders that the last scan could not list: told once. */
+  #unreadable: ReadonlySet<string> = new Set();
   #sweep: Sweep | undefined;
   #scanWanted = true;
   #scans = 0;
-  /** Monotonic ms before which no scan starts. */
+  /** There were more files to read than candidates may be held. */
+  #cutOff = false;
+  /** Monotonic ms before which no scan starts, and no look at the candidates. */
   #nextScan = 0;
+  #nextLook = 0;
   #wake: AbortController | undefined;
 
   constructor(own: FileWatcherDependencies, context: ActorContext<FileWatcherMessage>) {
     this.#own = own;
     this.#context = context;
     this.#connection = own.connect();
+    this.#maxCandidates = own.maxCandidates ?? MAX_CANDIDATES;
     this.#matches = (name) => own.settings.filter.test(name);
     for (const sweep of own.requests.open()) {
       this.request(sweep);
@@ -88,21 +107,16 @@ export class FileWatcherTask {
         this.#scanWanted = true;
         break;
       case 'finished':
-        this.#offered.delete(message.path);
-        this.#candidates.delete(message.path);
-        this.#sweep?.open?.delete(message.path);
+        this.#finished(message.path, message.outcome);
         break;
-      case 'sweep': {
-        const now = this.#context.clock.monotonic();
+      case 'sweep':
         this.#sweep = {
-          startedAt: now,
-          deadline: now + message.settleTimeoutMs,
+          settleTimeoutMs: message.settleTimeoutMs,
           open: undefined,
           reply: message.reply,
         };
-        this.#scanWanted = true;
+        this.#scanSoon();
         break;
-      }
     }
     this.#wake?.abort();
   }
@@ -113,15 +127,43 @@ export class FileWatcherTask {
 
   async run(signal: AbortSignal): Promise<void> {
     while (!signal.aborted) {
+      if (this.#cutOff && this.#candidates.size === 0) {
+        this.#scanSoon();
+      }
       if (this.#scanWanted && this.#now().monotonicMs >= this.#nextScan) {
         this.#scanWanted = false;
         await this.#scan(signal);
+        if (this.#scans === 1) {
+          await this.#offerGone(signal);
+        }
       }
-      await this.#lookAtCandidates();
-      await this.#offerSettled(signal);
+      if (this.#now().monotonicMs >= this.#nextLook) {
+        await this.#lookAtCandidates(signal);
+        this.#nextLook = this.#now().monotonicMs + LOOK_EVERY_MS;
+        await this.#offerSettled(signal);
+      }
       this.#endSweepWhenDone();
       await this.#rest(signal);
     }
+  }
+
+  #finished(path: string, outcome: FileOutcome): void {
+    this.#offered.delete(path);
+    if (outcome === 'again') {
+      // It stays in the sweep: what was there at the start has not been read yet.
+      this.#scanWanted = true;
+      return;
+    }
+    if (outcome === 'later') {
+      this.#leftAlone.set(path, this.#now().monotonicMs + LEAVE_ALONE_MS);
+    }
+    this.#sweep?.open?.delete(path);
+  }
+
+  /** There is work for sure: the scan need not keep to its share of the time. */
+  #scanSoon(): void {
+    this.#scanWanted = true;
+    this.#nextScan = 0;
   }
 
   #now(): LookTime {
@@ -135,13 +177,19 @@ export class FileWatcherTask {
     const collectOpen = this.#sweep !== undefined && this.#sweep.open === undefined;
     const open = new Set<string>();
     let files = 0;
+    const unreadable = new Set<string>();
+    let cutOff = false;
+    this.#forgetLeftAlone();
     for await (const items of scan({ ...settings, matches: this.#matches })) {
       if (signal.aborted) {
         return;
       }
       for (const item of items) {
         if ('unreadable' in item) {
-          this.#context.log.warn({ problem: item.unreadable }, 'cannot be scanned');
+          unreadable.add(item.unreadable);
+          if (!this.#unreadable.has(item.unreadable)) {
+            this.#context.log.error({ problem: item.unreadable }, 'not scanned: files in it are not read');
+          }
           continue;
         }
         files++;
@@ -155,22 +203,27 @@ export class FileWatcherTask {
           open.add(path);
         }
       }
-      if (found.size > 2 * MAX_CANDIDATES) {
+      if (found.size > 2 * this.#maxCandidates) {
         this.#keepFirst(found);
+        cutOff = true;
       }
     }
     this.#keepFirst(found);
+    this.#cutOff = cutOff || found.size >= this.#maxCandidates;
     this.#candidates = found;
+    this.#nextLook = 0;
     this.#scans++;
     stats.scans++;
     stats.files = files;
+    stats.unreadable = unreadable.size;
+    this.#unreadable = unreadable;
     const took = this.#now().monotonicMs - begun.monotonicMs;
     this.#nextScan = this.#now().monotonicMs + took / SCAN_SHARE;
     if (this.#sweep !== undefined) {
       if (collectOpen) {
         this.#sweep.open = open;
       } else {
-        this.#forgetVanished(this.#sweep);
+        await this.#offerVanished(this.#sweep, signal);
       }
     }
   }
@@ -184,64 +237,144 @@ export class FileWatcherTask {
     }
     const standing = standingOf(await this.#own.ledger.entry(path), file, this.#own.rules);
     if (standing === 'known') {
+      this.#sweep?.open?.delete(path);
       return;
     }
     const known = this.#candidates.get(path);
+    if (known !== undefined) {
+      found.set(path, known);
+      return;
+    }
     const { minimumAgeMs } = this.#own.settings;
-    found.set(path, known ?? firstLook(path, file, now, { atStart: this.#scans === 0, minimumAgeMs }));
+    // Those that were cut off were there at the start as well.
+    const atStart = this.#scans === 0 || this.#cutOff;
+    found.set(path, firstLook(path, file, now, { atStart, minimumAgeMs, resumes: standing === 'resume' }));
   }
 
   #keepFirst(found: Map<string, Candidate>): void {
-    if (found.size <= MAX_CANDIDATES) {
+    if (found.size <= this.#maxCandidates) {
       return;
     }
     const inOrder = [...found.values()].sort(inReadingOrder);
-    for (const { path } of inOrder.slice(MAX_CANDIDATES)) {
+    for (const { path } of inOrder.slice(this.#maxCandidates)) {
       found.delete(path);
     }
-    // Those cut off are found again once the first are through.
-    this.#scanWanted = true;
   }
 
-  async #lookAtCandidates(): Promise<void> {
+  async #lookAtCandidates(signal: AbortSignal): Promise<void> {
     const { directory } = this.#own.settings;
-    for (const candidate of this.#candidates.values()) {
-      const item = await lookAt(directory, candidate.path);
-      if (item === undefined || !('file' in item)) {
-        this.#candidates.delete(candidate.path);
-        this.#scanWanted = true;
-      } else {
-        this.#candidates.set(candidate.path, lookAgain(candidate, item.file, this.#now()));
+    const candidates = [...this.#candidates.values()];
+    for (let from = 0; from < candidates.length && !signal.aborted; from += LOOK_BATCH) {
+      const batch = candidates.slice(from, from + LOOK_BATCH);
+      const looks = await Promise.all(batch.map(({ path }) => lookAt(directory, path)));
+      for (const [index, candidate] of batch.entries()) {
+        this.#looked(candidate, looks[index]);
       }
     }
     this.#own.stats.waiting = this.#candidates.size;
   }
 
+  #looked(candidate: Candidate, item: LookedAt | undefined): void {
+    if (item === undefined || !('file' in item)) {
+      this.#candidates.delete(candidate.path);
+      this.#scanWanted = true;
+    } else {
+      this.#candidates.set(candidate.path, lookAgain(candidate, item.file, this.#now()));
+    }
+  }
+
   async #offerSettled(signal: AbortSignal): Promise<void> {
     const { minimumAgeMs } = this.#own.settings;
-    const inOrder = [...this.#candidates.values()].sort(inReadingOrder);
-    for (const candidate of inOrder) {
+    const ready = [...this.#candidates.values()]
+      .filter((candidate) => isSettled(candidate, minimumAgeMs) || this.#isOverdue(candidate))
+      .sort(inReadingOrder);
+    for (const seen of ready) {
+      if (signal.aborted) {
+        return;
+      }
+      const candidate = await this.#fresh(seen);
+      if (candidate === undefined) {
+        continue;
+      }
       const { path, size, mtimeMs } = candidate;
-      if (isSettled(candidate, this.#now(), minimumAgeMs)) {
+      if (isSettled(candidate, minimumAgeMs)) {
         await this.#offer({ kind: 'settled', path, size, mtimeMs }, signal);
-      } else if (this.#isOverdue(path)) {
-        await this.#offer({ kind: 'broken', path, problem: 'still changing when the settle timeout ended' }, signal);
+      } else if (this.#isOverdue(candidate)) {
+        await this.#offer(
+          { kind: 'broken', path, problem: 'still changing when the settle timeout ended' },
+          signal,
+        );
       }
     }
   }
 
-  #isOverdue(path: string): boolean {
-    const sweep = this.#sweep;
-    return sweep?.open?.has(path) === true && this.#now().monotonicMs > sweep.deadline;
+  /** Looks again where offering the files before it took a while. */
+  async #fresh(candidate: Candidate): Promise<Candidate | undefined> {
+    if (this.#now().monotonicMs - candidate.lookedAt > STALE_LOOK_MS) {
+      this.#looked(candidate, await lookAt(this.#own.settings.directory, candidate.path));
+    }
+    return this.#candidates.get(candidate.path);
   }
 
-  async #offerBroken({ path, problem }: BrokenFile, signal: AbortSignal): Promise<void> {
-    const now = this.#now().monotonicMs;
-    if (this.#offered.has(path) || (this.#leftAlone.get(path) ?? 0) > now) {
+  #isOverdue({ foundAt, lookedAt, path }: Candidate): boolean {
+    const sweep = this.#sweep;
+    return sweep?.open?.has(path) === true && lookedAt - foundAt > sweep.settleTimeoutMs;
+  }
+
+  /** What the ledger says was begun, and is not there any more. */
+  async #offerGone(signal: AbortSignal): Promise<void> {
+    for await (const { path } of this.#own.ledger.unfinished()) {
+      if (signal.aborted) {
+        return;
+      }
+      await this.#offerIfGone(path, signal);
+    }
+  }
+
+  /** What was there at the start and is neither offered nor a candidate any more. */
+  async #offerVanished(sweep: Sweep, signal: AbortSignal): Promise<void> {
+    if (this.#cutOff) {
       return;
     }
-    this.#leftAlone.set(path, now + LEAVE_ALONE_MS);
-    await this.#offer({ kind: 'broken', path, problem }, signal);
+    for (const path of sweep.open ?? []) {
+      await this.#offerIfGone(path, signal);
+    }
+  }
+
+  async #offerIfGone(path: string, signal: AbortSignal): Promise<void> {
+    if (this.#offered.has(path) || this.#candidates.has(path)) {
+      return;
+    }
+    if ((await lookAt(this.#own.settings.directory, path)) === undefined) {
+      await this.#offer({ kind: 'gone', path }, signal);
+    } else {
+      this.#scanWanted = true;
+    }
+  }
+
+  /** Tells the publisher of a path that cannot be read, unless the ledger says so already. */
+  async #offerBroken({ path, problem }: BrokenFile, signal: AbortSignal): Promise<void> {
+    const { ledger, rules } = this.#own;
+    if (this.#offered.has(path)) {
+      return;
+    }
+    const entry = await ledger.entry(path);
+    const told =
+      entry?.state === 'failed' && entry.problem === problem && entry.changedAt >= rules.retryFailedBefore;
+    if (told) {
+      this.#sweep?.open?.delete(path);
+    } else {
+      await this.#offer({ kind: 'broken', path, problem }, signal);
+    }
+  }
+
+  #forgetLeftAlone(): void {
+    const now = this.#now().monotonicMs;
+    for (const [path, until] of this.#leftAlone) {
+      if (until <= now) {
+        this.#leftAlone.delete(path);
+      }
+    }
   }
 
   async #offer(file: FoundFile, signal: AbortSignal): Promise<void> {
@@ -258,22 +391,12 @@ export class FileWatcherTask {
       this.#context.tell(publisher, {
         type: 'file',
         file,
-        handled: () => {
+        handled: (outcome) => {
           connection.release(cost);
-          this.request({ type: 'finished', path });
+          this.request({ type: 'finished', path, outcome });
         },
       });
     });
-  }
-
-  /** What was there at the start and is neither offered nor a candidate any more has vanished. */
-  #forgetVanished(sweep: Sweep): void {
-    for (const path of sweep.open ?? []) {
-      if (!this.#offered.has(path) && !this.#candidates.has(path) && this.#candidates.size < MAX_CANDIDATES) {
-        this.#context.log.warn({ file: path }, 'it was there at the start and is gone before it was read');
-        sweep.open?.delete(path);
-      }
-    }
   }
 
   #endSweepWhenDone(): void {
@@ -294,7 +417,8 @@ export class FileWatcherTask {
     this.#wake = wake;
     const untilScan = Math.max(0, this.#nextScan - this.#now().monotonicMs);
     const busy = this.#candidates.size > 0 || this.#sweep !== undefined;
-    const ms = busy ? LOOK_EVERY_MS : this.#scanWanted ? untilScan + 1 : 60_000;
+    const untilLook = Math.max(0, this.#nextLook - this.#now().monotonicMs);
+    const ms = busy ? untilLook : this.#scanWanted ? untilScan : 60_000;
     await pause(this.#context.clock, ms, wake.signal);
     this.#wake = undefined;
     signal.removeEventListener('abort', abort);

@@ -1,3 +1,5 @@
+import type { FileOutcome } from '../publisher/messages.ts';
+
 export type FileWatcherMessage =
   | {
       /** The folder may have changed: look soon. Only a hint; the scheduled scan is the truth. */
@@ -5,9 +7,10 @@ export type FileWatcherMessage =
     }
   | { readonly type: 'scan' }
   | {
-      /** The publisher is through with this path, whatever became of it. */
+      /** The publisher has answered an offer. */
       readonly type: 'finished';
       readonly path: string;
+      readonly outcome: FileOutcome;
     }
   | SweepRequest;
 

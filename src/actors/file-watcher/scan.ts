@@ -10,7 +10,7 @@ export interface ScanOptions {
   readonly recursive: boolean;
 }
 
-/** A matching name that cannot be looked at: a dangling link, a folder without permission. */
+/** A matching name that cannot be looked at: a dangling link, a name that is not UTF-8. */
 export interface BrokenFile {
   readonly path: string;
   readonly problem: string;
@@ -20,7 +20,12 @@ export interface Seen extends FileSignature {
   readonly path: string;
 }
 
-export type ScanItem = { readonly file: Seen } | { readonly broken: BrokenFile } | { readonly unreadable: string };
+export type LookedAt = { readonly file: Seen } | { readonly broken: BrokenFile };
+
+/** A file, or a folder that cannot be listed: what is in it is not known. */
+export type ScanItem = LookedAt | { readonly unreadable: string };
+
+const NAME_NOT_UTF8 = 'its name is not valid UTF-8; rename it';
 
 /** Names looked at together: enough to hide the latency of a network volume, few enough to stay small. */
 const LOOK_BATCH = 64;
@@ -57,7 +62,10 @@ export async function* scan(options: ScanOptions): AsyncGenerator<readonly ScanI
         }
       }
     } catch (error) {
-      yield [{ unreadable: `folder ${join(options.directory, folder)}: ${reasonOf(error)}` }];
+      // A subfolder that was removed since it was listed is no problem; the input folder itself is.
+      if (folder === '' || codeOf(error) !== 'ENOENT') {
+        yield [{ unreadable: `folder ${join(options.directory, folder)}: ${reasonOf(error)}` }];
+      }
     }
     if (batch.length > 0) {
       yield await lookAtAll(options.directory, batch);
@@ -67,22 +75,30 @@ export async function* scan(options: ScanOptions): AsyncGenerator<readonly ScanI
 
 function mayBeFile(item: Dirent): boolean {
   // Some file systems do not tell the type in a listing; stat decides then.
-  return item.isFile() || item.isSymbolicLink() || !(item.isFIFO() || item.isSocket() || item.isCharacterDevice() || item.isBlockDevice());
+  return (
+    item.isFile() ||
+    item.isSymbolicLink() ||
+    !(item.isFIFO() || item.isSocket() || item.isCharacterDevice() || item.isBlockDevice())
+  );
 }
 
-async function lookAtAll(directory: string, paths: readonly string[]): Promise<readonly ScanItem[]> {
+async function lookAtAll(directory: string, paths: readonly string[]): Promise<readonly LookedAt[]> {
   const items = await Promise.all(paths.map((path) => lookAt(directory, path)));
   return items.filter((item) => item !== undefined);
 }
 
 /** One path as it is now; undefined when it is no regular file, or is gone. */
-export async function lookAt(directory: string, path: string): Promise<ScanItem | undefined> {
+export async function lookAt(directory: string, path: string): Promise<LookedAt | undefined> {
   try {
     const found = await stat(join(directory, path));
     return found.isFile() ? { file: { path, size: found.size, mtimeMs: found.mtimeMs } } : undefined;
   } catch (error) {
     if (codeOf(error) === 'ENOENT') {
-      return (await isLink(directory, path)) ? { broken: { path, problem: 'dangling link' } } : undefined;
+      if (await isLink(directory, path)) {
+        return { broken: { path, problem: 'dangling link' } };
+      }
+      // Bytes that are not UTF-8 are listed as U+FFFD, and under that name nothing is found.
+      return path.includes('\uFFFD') ? { broken: { path, problem: NAME_NOT_UTF8 } } : undefined;
     }
     return { broken: { path, problem: reasonOf(error) } };
   }

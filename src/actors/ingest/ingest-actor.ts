@@ -4,9 +4,7 @@ import type { ChildPolicy } from '../../system/supervision.ts';
 import type { FileWatcherMessage, SweepRequest } from '../file-watcher/messages.ts';
 import type { FlushRequest, PublisherMessage } from '../publisher/messages.ts';
 import { StandingRequests } from '../standing-requests.ts';
-
-/** A sweep of the folder, answered when everything published by it is on stable storage too. */
-export type IngestMessage = SweepRequest;
+import type { IngestMessage } from './messages.ts';
 
 export interface IngestDependencies {
   readonly supervision: ChildPolicy;
@@ -40,11 +38,23 @@ export function ingestActor(own: IngestDependencies): ActorDefinition<IngestMess
               context.tell(publisher, { type: 'sample' });
             });
       return {
-        receive: ({ settleTimeoutMs, reply }) => {
-          const flush = (): void => {
-            context.tell(publisher, flushes.keep({ type: 'flush', reply }));
-          };
-          context.tell(watcher, sweeps.keep({ type: 'sweep', settleTimeoutMs, reply: flush }));
+        receive: async (message) => {
+          switch (message.type) {
+            case 'sweep': {
+              const { settleTimeoutMs, reply } = message;
+              const flush = (): void => {
+                context.tell(publisher, flushes.keep({ type: 'flush', reply }));
+              };
+              context.tell(watcher, sweeps.keep({ type: 'sweep', settleTimeoutMs, reply: flush }));
+              return;
+            }
+            case 'close':
+              sample?.stop();
+              await context.stop(watcher);
+              await context.stop(publisher);
+              message.reply();
+              return;
+          }
         },
         stopped: () => {
           sample?.stop();

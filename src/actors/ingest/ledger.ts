@@ -9,7 +9,8 @@ import type { HeaderDecision } from '../../rows/header.ts';
  *   (seen) ──claim──> reading ──last row──> done ──deleted or moved──> settled
  *                       │  ▲                 │
  *                       │  └────── grown ────┘
- *                       └──> failed (unreadable, vanished, no usable header)
+ *                       └──> failed (unreadable, vanished, no usable header, does not come to rest);
+ *                            what was done and grew can fail too; read again, it goes on
  *   reading or done, and the content is another: the entry closes as `changed` and is archived;
  *   the new content is a new file.
  * ```
@@ -18,7 +19,7 @@ export type FileState = 'reading' | 'done' | 'settled' | 'failed' | 'changed';
 
 const MOVES: Readonly<Record<FileState, readonly FileState[]>> = {
   reading: ['reading', 'done', 'failed', 'changed'],
-  done: ['reading', 'done', 'settled', 'changed'],
+  done: ['reading', 'done', 'settled', 'failed', 'changed'],
   settled: [],
   failed: ['failed', 'reading'],
   changed: [],
@@ -57,6 +58,11 @@ export interface LedgerEntry {
   readonly rejected: number;
   /** The last line had no line end: what is appended continues it. */
   readonly unterminated: boolean;
+  /**
+   * Only with `done`: it is being deleted or moved. Found again after that began, with another
+   * modification time, it was put there anew.
+   */
+  readonly settling?: boolean;
   readonly header: HeaderDecision | undefined;
   /** Why the state is `failed` or `changed`. */
   readonly problem?: string;
@@ -91,6 +97,11 @@ export function moveTo(entry: LedgerEntry, state: FileState, changes: Partial<Le
     throw new Error(`ledger: ${entry.path} cannot go from ${entry.state} to ${state}`);
   }
   return { ...entry, ...changes, state };
+}
+
+/** Wholly read, and its deletion or move has begun. */
+export function isSettling({ settling, state }: LedgerEntry): boolean {
+  return state === 'done' && settling === true;
 }
 
 export function fingerprint(bytes: Uint8Array): Fingerprint {
@@ -203,17 +214,20 @@ export function addToTotals(
   after: LedgerEntry,
   rejectedByReason: Readonly<Record<string, number>> = {},
 ): LedgerTotals {
-  const was = (state: FileState): number => (before?.fileId === after.fileId && before.state === state ? 1 : 0);
-  const is = (state: FileState): number => (after.state === state ? 1 : 0);
-  const earlier = before?.fileId === after.fileId ? before : { read: 0, rejected: 0 };
+  const same = before?.fileId === after.fileId ? before : undefined;
+  // Read to its end, whatever became of it afterwards, unless it is being read again.
+  const wasDone = same !== undefined && (same.state === 'done' || same.state === 'settled');
+  const isDone =
+    after.state === 'done' || after.state === 'settled' || (wasDone && after.state === 'changed');
+  const earlier = same ?? { read: 0, rejected: 0 };
   const byReason = { ...totals.rejectedByReason };
   for (const [reason, rows] of Object.entries(rejectedByReason)) {
     byReason[reason] = (byReason[reason] ?? 0) + rows;
   }
   return {
     ...totals,
-    done: totals.done + is('done') + is('settled') - was('done') - was('settled'),
-    failed: totals.failed + is('failed') - (before?.state === 'failed' ? 1 : 0),
+    done: totals.done + Number(isDone) - Number(wasDone),
+    failed: totals.failed + Number(after.state === 'failed') - Number(before?.state === 'failed'),
     read: totals.read + after.read - earlier.read,
     rejected: totals.rejected + after.rejected - earlier.rejected,
     rejectedByReason: byReason,

@@ -68,7 +68,8 @@ export class FanOut {
     const { connection, regionFor, tell, foldFailed } = this.#options;
     // A group takes the memory its rows have credit for, not that of a full buffer.
     const full = buffer.rows * 2 > buffer.capacity;
-    const group = (full ? this.#spare.pop() : undefined) ?? allocateGroupedRows(full ? buffer.capacity : buffer.rows);
+    const group =
+      (full ? this.#spare.pop() : undefined) ?? allocateGroupedRows(full ? buffer.capacity : buffer.rows);
     const ranges = groupByRegion(buffer, group, this.#counters);
     buffer.rows = 0;
     this.#outstanding++;

@@ -324,8 +324,6 @@ export class PartitionTask {
       }
       if (atMessageBoundary(this.#cursor)) {
         this.#progress.nextOffset = record.offset + 1;
-        // Also a message without rows is to be done with: it takes room in the log.
-        this.#touched(0);
       }
       record = current(this.#cursor);
     }
@@ -355,7 +353,12 @@ export class PartitionTask {
       }
       if (reason !== undefined) {
         const start = columns.lineStart[row] as number;
-        this.#reject(record, line, value.subarray(start, start + (columns.lineLength[row] as number)), reason);
+        this.#reject(
+          record,
+          line,
+          value.subarray(start, start + (columns.lineLength[row] as number)),
+          reason,
+        );
         continue;
       }
       const px = x[row] as number;
@@ -373,6 +376,7 @@ export class PartitionTask {
     buffer.rows = at;
     const accepted = at - first;
     this.#progress.counted += accepted;
+    // Also a message without rows is to be done with: it takes room in the log.
     this.#touched(accepted);
     return accepted;
   }
@@ -419,7 +423,12 @@ export class PartitionTask {
             transaction.put(topics.regions, partition, summaryKey(token, ONLY_PANE, index), chunk);
           }
           for (let gone = 0; gone < vanished; gone++) {
-            transaction.put(topics.regions, partition, summaryKey(token, ONLY_PANE, chunks.length + gone), null);
+            transaction.put(
+              topics.regions,
+              partition,
+              summaryKey(token, ONLY_PANE, chunks.length + gone),
+              null,
+            );
           }
         }
         transaction.put(topics.regions, partition, PROGRESS_KEY, progress);
@@ -479,15 +488,15 @@ export class PartitionTask {
           break;
         }
         case 'checkpoint':
-          await this.#makeDurable(signal);
-          request.reply();
+          if (await this.#makeDurable(signal)) {
+            request.reply();
+          }
           break;
       }
     }
     if (this.#drains.length > 0 && current(this.#cursor) === undefined) {
       const reached = this.#drains.filter(({ end }) => this.#reader.position >= end);
-      if (reached.length > 0) {
-        await this.#makeDurable(signal);
+      if (reached.length > 0 && (await this.#makeDurable(signal))) {
         this.#drains = this.#drains.filter((drain) => !reached.includes(drain));
         for (const { reply } of reached) {
           reply();
@@ -496,10 +505,12 @@ export class PartitionTask {
     }
   }
 
-  async #makeDurable(signal: AbortSignal): Promise<void> {
+  /** False when `signal` aborted: nothing may be answered then, the next incarnation takes the requests up. */
+  async #makeDurable(signal: AbortSignal): Promise<boolean> {
     if (this.#dirtySince !== undefined) {
       await this.#checkpoint(signal);
     }
     await this.#flushed;
+    return !signal.aborted;
   }
 }

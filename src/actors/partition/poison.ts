@@ -29,8 +29,7 @@ export function createPoisonRegister(attempts: number): PoisonRegister {
       failures.set(partition, offsets);
     },
     suspects: (partition, offset) => failures.get(partition)?.has(offset) ?? false,
-    isPoison: (partition, offset, line) =>
-      (failures.get(partition)?.get(offset)?.get(line) ?? 0) >= attempts,
+    isPoison: (partition, offset, line) => (failures.get(partition)?.get(offset)?.get(line) ?? 0) >= attempts,
     settled(partition, nextOffset) {
       const offsets = failures.get(partition);
       for (const offset of offsets?.keys() ?? []) {

@@ -2,20 +2,11 @@ import type { Broker, Membership } from '../../broker/broker.ts';
 import type { ActorContext, ActorDefinition, Address } from '../../system/actor.ts';
 import type { ChildPolicy } from '../../system/supervision.ts';
 import type { PartitionMessage } from '../partition/messages.ts';
+import type { PartitionsMessage } from './messages.ts';
 import { StandingRequests } from '../standing-requests.ts';
 
 /** The consumer group that owns the input partitions. */
 export const PARTITIONS_GROUP = 'geoflock';
-
-export type PartitionsMessage =
-  | { readonly type: 'assigned'; readonly partitions: readonly number[]; readonly done: () => void }
-  | { readonly type: 'revoked'; readonly partitions: readonly number[]; readonly done: () => void }
-  | {
-      /** Answers when all owned partitions have worked up to what is in the log now. */
-      readonly type: 'drain';
-      readonly reply: () => void;
-    }
-  | { readonly type: 'checkpoint'; readonly reply: () => void };
 
 export interface PartitionsDependencies {
   readonly broker: Broker;

@@ -8,7 +8,7 @@ import { createTopicLineWriter, type TopicLineWriter } from '../../rows/topic-li
 import { createTypeScriptKernel } from '../../rows/typescript-kernel.ts';
 import type { Clock } from '../../system/clock.ts';
 import { nextTurn } from '../../system/event-loop.ts';
-import { type LedgerEntry, moveTo } from '../ingest/ledger.ts';
+import { FINGERPRINT_BYTES, fingerprint, type LedgerEntry, moveTo } from '../ingest/ledger.ts';
 import { KEPT_BYTES, keptRow, rejectedRecord } from '../rejected-row.ts';
 import type { TopicNames } from '../topics.ts';
 import type { RowPacker } from './row-packer.ts';
@@ -50,7 +50,9 @@ export type ReadStep =
       readonly logBytes: number;
       readonly rejectedByReason: Readonly<Record<string, number>>;
     }
-  | { readonly kind: 'lost'; readonly difference: Difference };
+  | { readonly kind: 'lost'; readonly difference: Difference }
+  /** What is left is the beginning of a line that is still being written. */
+  | { readonly kind: 'restless' };
 
 /** Rows parsed, or set aside, between two turns of the event loop. */
 const SLICE_ROWS = 4_096;
@@ -58,29 +60,45 @@ const SLICE_REJECTS = 512;
 const LINE_FEED = 0x0a;
 const CARRIAGE_RETURN = 0x0d;
 
+/** What a broker adds to a record's own bytes at most: lengths, timestamp, its share of a batch's head. */
+const RECORD_OVERHEAD_BYTES = 64;
+
+/** At least what a message takes in the log. */
+function logBytesOf({ key, value, headers }: OutgoingRecord): number {
+  let bytes = RECORD_OVERHEAD_BYTES + (key === null ? 0 : Buffer.byteLength(key)) + (value?.length ?? 0);
+  for (const [name, header] of Object.entries(headers ?? {})) {
+    bytes += Buffer.byteLength(name) + Buffer.byteLength(header);
+  }
+  return bytes;
+}
+
 /** Reads one open file, step by step, in constant memory. */
 export class FileReader {
   readonly #own: ReaderDependencies;
   readonly #file: SourceFile;
   readonly #clock: Clock;
+  /** Size at which the file was seen to rest. */
+  readonly #restedSize: number;
   #mapping: { readonly layout: RowLayout; readonly writer: TopicLineWriter } | undefined;
   /** Bytes of the file that are in the buffer, from the entry's byte on. */
   #held = 0;
 
-  constructor(own: ReaderDependencies, file: SourceFile, clock: Clock) {
+  constructor(own: ReaderDependencies, file: SourceFile, options: { clock: Clock; restedSize: number }) {
     this.#own = own;
     this.#file = file;
-    this.#clock = clock;
+    this.#clock = options.clock;
+    this.#restedSize = options.restedSize;
   }
 
   /** The next step from `entry.byte` on. The step before must have been committed. */
   async next(entry: LedgerEntry): Promise<ReadStep> {
-    if (entry.unterminated) {
-      return await this.#continueCutLine(entry);
-    }
+    return entry.unterminated ? await this.#continueCutLine(entry) : await this.#readOn(entry);
+  }
+
+  async #readOn(entry: LedgerEntry): Promise<ReadStep> {
     for (;;) {
       const atEnd = await this.#fill(entry.byte);
-      const parsed = await this.#parse(entry, atEnd);
+      const parsed = await this.#parse(entry, atEnd && this.#endsWhole(entry.byte));
       if (parsed.bytes === 0 && this.#held === this.#own.buffers.input) {
         return await this.#setAsideLine(entry, entry.byte, 'line-too-long');
       }
@@ -93,8 +111,20 @@ export class FileReader {
         // It grew just now: its last line may not have been whole.
         continue;
       }
+      if (atEnd && parsed.bytes === 0 && this.#held > 0) {
+        return { kind: 'restless' };
+      }
       return await this.#step(entry, parsed, atEnd);
     }
+  }
+
+  /**
+   * Whether the last line held is whole: it has its end, or the file rests without one. What was
+   * added since it was seen to rest may be half of a line.
+   */
+  #endsWhole(byte: number): boolean {
+    const { bytes } = this.#own.buffers;
+    return this.#held === 0 || bytes[this.#held - 1] === LINE_FEED || byte + this.#held === this.#restedSize;
   }
 
   /** Fills the buffer; true when the file ends within it. */
@@ -165,7 +195,7 @@ export class FileReader {
     const { buffers, packer, topics } = this.#own;
     const { bytes, columns } = buffers;
     const timestamp = this.#clock.now();
-    const messages = packer.pack({
+    const messages = await packer.pack({
       bytes,
       start: 0,
       end: parsed.bytes,
@@ -208,7 +238,10 @@ export class FileReader {
       read: entry.read + parsed.rows,
       rejected: entry.rejected + rejects.length,
       unterminated: parsed.bytes === 0 ? entry.unterminated : bytes[parsed.bytes - 1] !== LINE_FEED,
-      tail: await this.#file.tailAt(byte),
+      tail:
+        parsed.bytes < FINGERPRINT_BYTES
+          ? await this.#file.tailAt(byte)
+          : fingerprint(bytes.subarray(parsed.bytes - FINGERPRINT_BYTES, parsed.bytes)),
       size: this.#file.size,
       mtimeMs: this.#file.mtimeMs,
     };
@@ -216,8 +249,8 @@ export class FileReader {
     this.#held -= parsed.bytes;
     let logBytes = 0;
     for (const records of messages.values()) {
-      for (const { value } of records) {
-        logBytes += value?.length ?? 0;
+      for (const record of records) {
+        logBytes += logBytesOf(record);
       }
     }
     return {
@@ -266,11 +299,12 @@ export class FileReader {
     const ended = next[0] === LINE_FEED ? 1 : next[0] === CARRIAGE_RETURN && next[1] === LINE_FEED ? 2 : 0;
     if (ended === 0) {
       return next.length === 0
-        ? await this.next({ ...entry, unterminated: false })
+        ? await this.#readOn(entry)
         : await this.#setAsideLine(entry, entry.byte, 'cut-line');
     }
     const byte = entry.byte + ended;
-    return await this.next({ ...entry, unterminated: false, byte, tail: await this.#file.tailAt(byte) });
+    this.#held = 0;
+    return await this.#readOn({ ...entry, unterminated: false, byte, tail: await this.#file.tailAt(byte) });
   }
 
   /** Sets a line aside that is not held in memory: finds its end, keeps its beginning. */

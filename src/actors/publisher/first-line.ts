@@ -1,3 +1,5 @@
+import { byteOrderMarkLength } from '../../rows/header.ts';
+
 /** The beginning of a file: a byte order mark, blank lines, and the line that may be a header. */
 
 export interface FirstLine {
@@ -12,7 +14,6 @@ export interface FirstLine {
 
 const LINE_FEED = 0x0a;
 const BLANKS = new Set([0x20, 0x09, 0x0d]);
-const BYTE_ORDER_MARK = [0xef, 0xbb, 0xbf];
 
 /**
  * Finds the first line in the file's first bytes.
@@ -20,7 +21,7 @@ const BYTE_ORDER_MARK = [0xef, 0xbb, 0xbf];
  * @returns undefined when the line does not end within `head`
  */
 export function findFirstLine(head: Uint8Array, complete: boolean): FirstLine | undefined {
-  let start = BYTE_ORDER_MARK.every((byte, index) => head[index] === byte) ? BYTE_ORDER_MARK.length : 0;
+  let start = byteOrderMarkLength(head);
   for (let line = 1; ; line++) {
     let end = head.indexOf(LINE_FEED, start);
     const unterminated = end < 0;

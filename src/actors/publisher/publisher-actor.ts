@@ -18,8 +18,7 @@ export function publisherActor(dependencies: PublisherDependencies): ActorDefini
         receive: async (message) => {
           switch (message.type) {
             case 'file':
-              await task.publish(message.file);
-              message.handled();
+              message.handled(await task.publish(message.file));
               return;
             case 'sample':
               await task.publishSample();

@@ -11,8 +11,10 @@ import {
   addToTotals,
   type Fingerprint,
   FINGERPRINT_BYTES,
+  type FileSignature,
   fileId,
   fingerprint,
+  isSettling,
   type LedgerEntry,
   type LedgerTotals,
   moveTo,
@@ -23,11 +25,11 @@ import type { PublisherStats } from '../stats.ts';
 import type { TopicNames } from '../topics.ts';
 import { FileReader, type ReadBuffers } from './file-reader.ts';
 import { findFirstLine } from './first-line.ts';
-import type { FlushRequest, FoundFile, PublisherMessage } from './messages.ts';
+import type { FileOutcome, FlushRequest, FoundFile, PublisherMessage } from './messages.ts';
 import type { RowPacker } from './row-packer.ts';
 import { sampleRecord } from './sample.ts';
 import { type AfterReading, settleFile } from './settle.ts';
-import { SourceFile } from './source-file.ts';
+import { type Difference, SourceFile } from './source-file.ts';
 
 export interface PublisherSettings {
   readonly directory: string;
@@ -62,6 +64,9 @@ export interface PublisherDependencies {
 /** How long the publisher waits before it asks again whether the log has room. */
 const LOG_PAUSE_MS = 50;
 const NO_BYTES: Fingerprint = fingerprint(new Uint8Array(0));
+/** No file looks like this: whatever is found at the path is looked at again. */
+const NOT_SEEN: FileSignature = { size: 0, mtimeMs: -1 };
+const LINE_FEED = 0x0a;
 
 /** The work of one incarnation of the publisher: the life of each file in the ledger. */
 export class PublisherTask {
@@ -103,33 +108,34 @@ export class PublisherTask {
   }
 
   /** Reads one file to its end, or as far as it can be read; settles it. */
-  async publish(found: FoundFile): Promise<void> {
+  async publish(found: FoundFile): Promise<FileOutcome> {
     const { ledger, settings, stats } = this.#own;
     const { path } = found;
     const entry = await ledger.entry(path);
     if (found.kind === 'broken') {
       await this.#fail(path, entry, found.problem);
-      return;
+      return 'through';
     }
     let file: SourceFile;
     try {
       file = await SourceFile.open(settings.directory, path);
     } catch (error) {
       if (codeOf(error) === 'ENOENT') {
-        this.#context.log.warn({ file: path }, 'gone before it was read');
-      } else {
-        await this.#fail(path, entry, reasonOf(error));
+        await this.#gone(path, entry);
+        return 'through';
       }
-      return;
+      await this.#fail(path, entry, reasonOf(error));
+      return 'later';
     }
     stats.file = path;
     try {
-      await this.#publishOpen(file, entry);
+      return found.kind === 'gone' ? 'again' : await this.#publishOpen(file, found, entry);
     } catch (error) {
       if (codeOf(error) === undefined) {
         throw error;
       }
       await this.#fail(path, await ledger.entry(path), reasonOf(error));
+      return 'later';
     } finally {
       stats.file = undefined;
       await file.close();
@@ -148,36 +154,37 @@ export class PublisherTask {
     });
   }
 
-  async #publishOpen(file: SourceFile, entry: LedgerEntry | undefined): Promise<void> {
-    const claimed = await this.#claim(file, entry);
-    if (claimed === undefined) {
-      return;
+  async #publishOpen(
+    file: SourceFile,
+    found: FileSignature,
+    entry: LedgerEntry | undefined,
+  ): Promise<FileOutcome> {
+    const claimed = await this.#claim(file, found, entry);
+    if (typeof claimed === 'string') {
+      return claimed;
     }
-    const done = claimed.state === 'done' ? claimed : await this.#read(file, claimed);
-    if (done?.state === 'done') {
-      await this.#settle(done);
-    }
+    const done = claimed.state === 'done' ? claimed : await this.#read(file, claimed, found.size);
+    return typeof done === 'string' ? done : await this.#settle(file, done);
   }
 
   /**
    * Decides what the file is to the ledger: new, to be gone on with, or nothing to do. Returns the
-   * entry to read on from (state `reading`), a `done` one to settle, or undefined.
+   * entry to read on from (state `reading`), a `done` one to settle, or what became of it.
    */
-  async #claim(file: SourceFile, entry: LedgerEntry | undefined): Promise<LedgerEntry | undefined> {
+  async #claim(
+    file: SourceFile,
+    found: FileSignature,
+    entry: LedgerEntry | undefined,
+  ): Promise<LedgerEntry | FileOutcome> {
     const { log } = this.#context;
-    const { settings } = this.#own;
     if (entry === undefined || entry.state === 'settled' || entry.state === 'changed') {
-      return await this.#claimNew(file, entry);
+      return await this.#claimNew(file, found, entry);
     }
     if (entry.state === 'failed' && entry.byte === 0) {
-      return await this.#claimNew(file, entry);
+      return await this.#claimNew(file, found, entry);
     }
-    const dropped =
-      entry.state === 'done' &&
-      settings.after.kind !== 'keep' &&
-      file.size === entry.byte &&
-      file.mtimeMs !== entry.mtimeMs;
-    const difference = dropped
+    const putAnew = isSettling(entry) && file.size === entry.byte && file.mtimeMs !== entry.mtimeMs;
+    const difference = putAnew
       ? ({ kind: 'changed', how: 'it was read to its end, and put there again' } as const)
       : await file.compare(entry);
     if (difference?.kind === 'changed') {
@@ -186,26 +193,43 @@ export class PublisherTask {
         `${difference.how}: what was read of it stays counted, the content is a new file`,
       );
       const closed = entry.state === 'failed' ? entry : moveTo(entry, 'changed', { problem: difference.how });
-      return await this.#claimNew(file, closed);
+      return await this.#claimNew(file, found, closed);
     }
     if (entry.state === 'done' && file.size === entry.byte) {
       const { size, mtimeMs } = file;
-      if (size !== entry.size || mtimeMs !== entry.mtimeMs) {
-        await this.#put(moveTo(entry, 'done', { size, mtimeMs }), entry);
+      if (size === entry.size && mtimeMs === entry.mtimeMs) {
+        return entry;
       }
+      const touched = moveTo(entry, 'done', { size, mtimeMs });
+      await this.#put(touched, entry);
+      return touched;
+    }
+    log.info(
+      { file: file.path, byte: entry.byte, size: file.size, rows: entry.read },
+      'going on in the file',
+    );
+    if (entry.state === 'reading') {
       return entry;
     }
-    log.info({ file: file.path, byte: entry.byte, size: file.size, rows: entry.read }, 'going on in the file');
-    return entry.state === 'reading'
-      ? entry
-      : moveTo(entry, 'reading', { size: file.size, mtimeMs: file.mtimeMs });
+    // Committed by itself: the totals take it out of `done` or `failed` before it gets there again.
+    const reading = moveTo(entry, 'reading', { size: file.size, mtimeMs: file.mtimeMs, settling: false });
+    await this.#put(reading, entry);
+    return reading;
   }
 
   /** Claims a file that was not read before. A file without a usable header fails here, with no row read. */
-  async #claimNew(file: SourceFile, replaced: LedgerEntry | undefined): Promise<LedgerEntry | undefined> {
+  async #claimNew(
+    file: SourceFile,
+    found: FileSignature,
+    replaced: LedgerEntry | undefined,
+  ): Promise<LedgerEntry | FileOutcome> {
     const { log } = this.#context;
     const { settings } = this.#own;
     const { path, size, mtimeMs } = file;
+    if (size !== found.size || mtimeMs !== found.mtimeMs) {
+      // While it waited for its turn it was written to: its header may be half there.
+      return 'again';
+    }
     const headBytes = await file.bytesAt(0, Math.min(size, FINGERPRINT_BYTES));
     const head = fingerprint(headBytes);
     const generation = replaced === undefined ? 0 : replaced.generation + 1;
@@ -235,6 +259,7 @@ export class PublisherTask {
       log.info({ file: path, size }, 'no rows in it');
       const done = moveTo(claim, 'done', { byte: size, tail: await file.tailAt(size) });
       await this.#put(done, replaced);
+      this.#own.stats.filesDone++;
       return done;
     }
     const header: HeaderDecision =
@@ -245,36 +270,47 @@ export class PublisherTask {
       const message = header.kind === 'unusable' ? header.message : 'no first line';
       log.error({ file: path }, `not read: ${message}`);
       await this.#putFailed({ ...claim, state: 'failed', header, problem: message }, replaced);
-      return undefined;
+      return 'through';
     }
     log.info({ file: path, size, fileId: claim.fileId }, `reading; ${describeMapping(header)}`);
     const headless = header.kind === 'headerless';
     const byte = headless ? first.startByte : first.endByte;
     const line = (headless ? first.startLine : first.endLine) - 1;
-    const entry = { ...claim, header, byte, line, tail: await file.tailAt(byte) };
+    const unterminated = !headless && headBytes[byte - 1] !== LINE_FEED;
+    const entry = { ...claim, header, byte, line, unterminated, tail: await file.tailAt(byte) };
     await this.#put(entry, replaced);
     return entry;
   }
 
-  /** Reads on from the committed byte. Returns the last committed entry. */
-  async #read(file: SourceFile, claimed: LedgerEntry): Promise<LedgerEntry | undefined> {
+  /** Reads on from the committed byte. Returns the `done` entry, or what became of the file. */
+  async #read(
+    file: SourceFile,
+    claimed: LedgerEntry,
+    restedSize: number,
+  ): Promise<LedgerEntry | FileOutcome> {
     const { stats } = this.#own;
-    const reader = new FileReader(this.#own, file, this.#context.clock);
+    const reader = new FileReader(this.#own, file, { clock: this.#context.clock, restedSize });
     let entry = claimed;
     while (!this.#context.signal.aborted) {
       const { buffers } = this.#own;
       const cost = { rows: buffers.columns.capacity, bytes: buffers.bytes.length };
       if (!(await this.#connection.reserve(cost, this.#context.signal))) {
-        return undefined;
+        return 'again';
       }
       try {
         const step = await reader.next(entry);
         if (step.kind === 'lost') {
-          await this.#lost(entry, step.difference);
-          return undefined;
+          return await this.#lost(entry, step.difference);
+        }
+        if (step.kind === 'restless') {
+          this.#context.log.info(
+            { file: entry.path, byte: entry.byte, rows: entry.read },
+            'still being written: the rest is read once it has come to rest',
+          );
+          return 'again';
         }
         if (!(await this.#roomInLog(step.logBytes))) {
-          return undefined;
+          return 'again';
         }
         await this.#put(step.entry, entry, step.fill, step.rejectedByReason);
         stats.rowsRead += step.entry.read - entry.read;
@@ -293,37 +329,41 @@ export class PublisherTask {
         this.#connection.release(cost);
       }
     }
-    return undefined;
+    return 'again';
   }
 
   /** The file is not what was claimed any more: close its entry; its committed rows stay counted. */
-  async #lost(entry: LedgerEntry, difference: { kind: string; how?: string }): Promise<void> {
+  async #lost(entry: LedgerEntry, difference: Difference): Promise<FileOutcome> {
     const { log } = this.#context;
     const facts = { file: entry.path, fileId: entry.fileId, byte: entry.byte, rows: entry.read };
     if (difference.kind === 'vanished') {
       const problem = `it vanished while it was read, at byte ${String(entry.byte)} of ${String(entry.size)}`;
       log.error(facts, `${problem}; its ${String(entry.read)} rows up to there stay counted`);
-      await this.#putFailed(moveTo(entry, 'failed', { problem }), entry);
-      return;
+      await this.#putFailed(moveTo(entry, 'failed', { ...NOT_SEEN, problem }), entry);
+      return 'through';
     }
-    const problem = difference.how ?? 'its content changed';
-    log.warn(facts, `${problem}: its rows up to there stay counted, the content is a new file`);
-    await this.#put(moveTo(entry, 'changed', { problem }), entry);
+    log.warn(facts, `${difference.how}: its rows up to there stay counted, the content is a new file`);
+    await this.#put(moveTo(entry, 'changed', { problem: difference.how }), entry);
+    return 'again';
+  }
+
+  /** Nothing stands at the path. */
+  async #gone(path: string, entry: LedgerEntry | undefined): Promise<void> {
+    if (entry?.state === 'reading') {
+      await this.#lost(entry, { kind: 'vanished' });
+    } else if (entry !== undefined && isSettling(entry)) {
+      // Ended between the deletion and its record; or somebody else was faster.
+      await this.#put(moveTo(entry, 'settled', {}), entry);
+    } else {
+      this.#context.log.warn({ file: path }, 'gone before it was read');
+    }
   }
 
   async #fail(path: string, entry: LedgerEntry | undefined, problem: string): Promise<void> {
     this.#context.log.error({ file: path }, `not read: ${problem}`);
     const now = this.#context.clock.now();
-    if (entry?.state === 'reading') {
-      await this.#putFailed(moveTo(entry, 'failed', { problem }), entry);
-      return;
-    }
-    if (entry?.state === 'failed') {
-      await this.#putFailed({ ...entry, problem, changedAt: now }, entry);
-      return;
-    }
-    if (entry?.state === 'done') {
-      // It was read to its end; that it cannot be looked at now changes nothing.
+    if (entry?.state === 'reading' || entry?.state === 'done' || entry?.state === 'failed') {
+      await this.#putFailed(moveTo(entry, 'failed', { ...NOT_SEEN, problem, changedAt: now }), entry);
       return;
     }
     const { settings } = this.#own;
@@ -336,8 +376,7 @@ export class PublisherTask {
         generation,
         state: 'failed',
         order: this.#totalsOf(this.#own.ledger.partitionOf(path)).nextOrder,
-        size: 0,
-        mtimeMs: 0,
+        ...NOT_SEEN,
         head: NO_BYTES,
         tail: NO_BYTES,
         byte: 0,
@@ -360,27 +399,43 @@ export class PublisherTask {
   }
 
   /** Deletes or moves a file whose last row is on stable storage, then says so in the ledger. */
-  async #settle(entry: LedgerEntry): Promise<void> {
+  async #settle(file: SourceFile, done: LedgerEntry): Promise<FileOutcome> {
     const { settings } = this.#own;
+    const { log } = this.#context;
+    const { path } = done;
     faultPoint('commit-settle');
     if (settings.after.kind === 'keep') {
-      return;
+      return 'through';
+    }
+    const settling = moveTo(done, 'done', { settling: true });
+    if (done.settling !== true) {
+      await this.#put(settling, done);
     }
     await this.#flushed;
     faultPoint('flush-acknowledge');
-    try {
-      const what = await settleFile(settings.directory, entry.path, settings.after);
-      this.#context.log.info({ file: entry.path }, what);
-    } catch (error) {
-      if (codeOf(error) !== 'ENOENT') {
-        this.#context.log.warn(
-          { file: entry.path, problem: reasonOf(error) },
-          `read to its end, but it could not be ${settings.after.kind}d; it will be tried again`,
-        );
-        return;
+    const difference = await file.check(done, done.byte);
+    if (difference === undefined && file.size === done.byte) {
+      try {
+        log.info({ file: path }, await settleFile(settings.directory, path, settings.after));
+      } catch (error) {
+        if (codeOf(error) !== 'ENOENT') {
+          const problem = reasonOf(error);
+          log.warn(
+            { file: path, problem },
+            `read to its end, but it could not be ${settings.after.kind}d: ${problem}; it will be tried again`,
+          );
+          await this.#put(moveTo(settling, 'done', { settling: false }), settling);
+          return 'later';
+        }
       }
+    } else if (difference?.kind !== 'vanished') {
+      // What was added to it, or put in its place, has not been read.
+      log.info({ file: path }, 'it changed after it was read to its end: left where it is');
+      await this.#put(moveTo(settling, 'done', { settling: false }), settling);
+      return 'again';
     }
-    await this.#put(moveTo(entry, 'settled', {}), entry);
+    await this.#put(moveTo(settling, 'settled', {}), settling);
+    return 'through';
   }
 
   /** False when the actor is told to stop while the log is full. */
@@ -388,7 +443,12 @@ export class PublisherTask {
     const { broker, settings, topics } = this.#own;
     const { clock, log, signal } = this.#context;
     let told = false;
-    while (broker.unconsumed(topics.rows).bytes + bytes > settings.logLimitBytes) {
+    for (;;) {
+      const unconsumed = broker.unconsumed(topics.rows).bytes;
+      // Into an empty log anything goes: one transaction above the limit is better than none for ever.
+      if (unconsumed === 0 || unconsumed + bytes <= settings.logLimitBytes) {
+        return true;
+      }
       if (!told) {
         log.warn({ limit: settings.logLimitBytes }, 'the log is at its limit: reading of files waits');
         told = true;
@@ -398,7 +458,6 @@ export class PublisherTask {
         return false;
       }
     }
-    return true;
   }
 
   /** Commits an entry with its partition's totals, and whatever `fill` adds. */
@@ -410,8 +469,7 @@ export class PublisherTask {
   ): Promise<void> {
     const { ledger } = this.#own;
     const partition = ledger.partitionOf(entry.path);
-    const dated =
-      entry.state === before?.state ? entry : { ...entry, changedAt: this.#context.clock.now() };
+    const dated = entry.state === before?.state ? entry : { ...entry, changedAt: this.#context.clock.now() };
     const added = addToTotals(this.#totalsOf(partition), before, dated, rejectedByReason);
     const totals = { ...added, nextOrder: Math.max(added.nextOrder, entry.order + 1) };
     await this.#commit(partition, totals, (transaction) => {

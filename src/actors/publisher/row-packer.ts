@@ -6,12 +6,21 @@ import type { RowColumns } from '../../rows/columns.ts';
 import { createOriginEncoder } from '../../rows/origin.ts';
 import { ACCEPTED } from '../../rows/reasons.ts';
 import { maxTopicLineBytes, type TopicLineWriter } from '../../rows/topic-line.ts';
+import { nextTurn } from '../../system/event-loop.ts';
 import { ORIGIN_HEADER } from '../topics.ts';
 
 /** A message holds at most so many bytes of lines: far below what brokers accept by default. */
 export const MAX_MESSAGE_BYTES = 64 * 1024;
 
 const LINE_FEED = 0x0a;
+/** Rows packed between two turns of the event loop. */
+const SLICE_ROWS = 8_192;
+
+/** Where a region's rows go. */
+interface Destination {
+  readonly token: string;
+  readonly partition: number;
+}
 
 /** Parsed rows of one stretch of a file, on their way to the topic. */
 export interface ParsedRows {
@@ -43,7 +52,7 @@ export interface ParsedRows {
 export class RowPacker {
   readonly #level: number;
   readonly #partitions: number;
-  readonly #tokens: (string | undefined)[] = [];
+  readonly #destinations: (Destination | undefined)[] = [];
   readonly #counts: Uint32Array;
   readonly #capacity: number;
   readonly #x: Float64Array;
@@ -70,19 +79,28 @@ export class RowPacker {
     this.#order = new Uint32Array(capacity);
   }
 
-  /** Messages by partition. @throws RangeError when there are more rows than the packer's capacity. */
-  pack(parsed: ParsedRows): ReadonlyMap<number, readonly OutgoingRecord[]> {
+  /**
+   * Messages by partition. Works in slices, with a turn of the event loop between them.
+   * @throws RangeError when there are more rows than the packer's capacity.
+   */
+  async pack(parsed: ParsedRows): Promise<ReadonlyMap<number, readonly OutgoingRecord[]>> {
     if (parsed.rows > this.#capacity) {
       throw new RangeError(`${String(parsed.rows)} rows, capacity ${String(this.#capacity)}`);
     }
     const accepted = this.#orderByRegion(parsed.columns, parsed.rows);
+    await nextTurn();
     const passes = parsed.writer.chunkPasses(parsed.bytes, parsed.start, parsed.end);
     const out = passes ? parsed.bytes : this.#arenaFor(parsed, accepted);
     const messages = new Map<number, OutgoingRecord[]>();
     let at = passes ? parsed.spare : 0;
+    let pauseAt = SLICE_ROWS;
     for (let index = 0; index < accepted; ) {
+      if (index >= pauseAt) {
+        await nextTurn();
+        pauseAt = index + SLICE_ROWS;
+      }
       const region = this.#region[this.#order[index] as number] as number;
-      const token = this.#token(region);
+      const { partition, token } = this.#destination(region);
       const begin = at;
       this.#origin.start(parsed.fileId);
       while (index < accepted) {
@@ -110,7 +128,6 @@ export class RowPacker {
         );
         index++;
       }
-      const partition = partitionOf(token, this.#partitions);
       const record: OutgoingRecord = {
         key: token,
         value: out.subarray(begin, at),
@@ -170,14 +187,15 @@ export class RowPacker {
     return this.#arena;
   }
 
-  #token(region: number): string {
-    const known = this.#tokens[region];
+  #destination(region: number): Destination {
+    const known = this.#destinations[region];
     if (known !== undefined) {
       return known;
     }
     const token = regionToken(region, this.#level);
-    this.#tokens[region] = token;
-    return token;
+    const found = { token, partition: partitionOf(token, this.#partitions) };
+    this.#destinations[region] = found;
+    return found;
   }
 }
 

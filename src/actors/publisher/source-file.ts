@@ -74,7 +74,11 @@ export class SourceFile {
   }
 
   /** Compares the content with what is known of a file read up to `byte`. */
-  async compare(known: { head: Fingerprint; tail: Fingerprint; byte: number }): Promise<Difference | undefined> {
+  async compare(known: {
+    head: Fingerprint;
+    tail: Fingerprint;
+    byte: number;
+  }): Promise<Difference | undefined> {
     const { size } = await this.#handle.stat();
     if (size < known.byte) {
       return { kind: 'changed', how: `it has ${String(size)} bytes, ${String(known.byte)} were read before` };

@@ -9,7 +9,12 @@ import type { RegionMessage } from './messages.ts';
 /** Folds rows into a summary; a port so that a test can make it fail. */
 export type Fold = (
   summary: RegionSummary,
-  rows: { readonly x: Float64Array; readonly y: Float64Array; readonly z: Float64Array; readonly time: Float64Array },
+  rows: {
+    readonly x: Float64Array;
+    readonly y: Float64Array;
+    readonly z: Float64Array;
+    readonly time: Float64Array;
+  },
   from: number,
   to: number,
 ) => void;

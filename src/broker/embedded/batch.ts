@@ -13,7 +13,7 @@
 import type { LogRecord, OutgoingRecord, RecordHeaders } from '../broker.ts';
 import { StoreUnusableError } from '../errors.ts';
 
-export const BATCH_VERSION = 1;
+const BATCH_VERSION = 1;
 const HEAD_BYTES = 9;
 
 /**
@@ -74,7 +74,7 @@ function wholeMs(record: OutgoingRecord): number {
 }
 
 /** Bytes that `record` takes in a batch whose first timestamp is `firstTimestamp`. */
-export function recordSize(record: OutgoingRecord, firstTimestamp: number): number {
+function recordSize(record: OutgoingRecord, firstTimestamp: number): number {
   const keyBytes = record.key === null ? 0 : Buffer.byteLength(record.key);
   const valueBytes = record.value === null ? 0 : record.value.byteLength;
   return (

@@ -15,7 +15,7 @@ import {
 import type { OrderedStore } from './lmdb.ts';
 import { decodePartitionState, PartitionLog } from './partition-log.ts';
 
-export const STORE_FORMAT = 1;
+const STORE_FORMAT = 1;
 const PRODUCT = 'geoflock';
 const MAX_PARTITIONS = 65_536;
 

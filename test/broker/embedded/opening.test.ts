@@ -51,10 +51,14 @@ describe('opening an embedded store', function () {
     expect((await refusal()).message).to.match(/directory/);
   });
 
-  it('refuses a directory of other files', async () => {
-    await mkdir(directory, { recursive: true });
+  it('opens beside other files, which it leaves alone: one volume may hold state, report and input', async () => {
+    await mkdir(join(directory, 'report'), { recursive: true });
+    await writeFile(join(directory, 'report/model.json'), '{}');
     await writeFile(join(directory, 'photo.jpg'), 'x');
-    expect((await refusal()).message).to.match(/photo\.jpg.*empty/);
+    await madeStore();
+    await (await openAt(directory)).close();
+    expect(await readFile(join(directory, 'report/model.json'), 'utf8')).to.equal('{}');
+    expect(await readFile(join(directory, 'photo.jpg'), 'utf8')).to.equal('x');
   });
 
   it('refuses a data file that is none', async () => {
