@@ -201,7 +201,12 @@ function memoryLimit(): MemoryLimit | undefined {
       mkdirSync(group);
       if (existsSync(join(group, file))) {
         writeFileSync(join(group, file), String(LIMIT_BYTES));
-        return { procs: join(group, 'cgroup.procs'), remove: () => rmdirSync(group) };
+        return {
+          procs: join(group, 'cgroup.procs'),
+          remove: () => {
+            rmdirSync(group);
+          },
+        };
       }
       rmdirSync(group);
     } catch {

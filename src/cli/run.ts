@@ -1,5 +1,5 @@
 import { accessSync, constants, mkdirSync } from 'node:fs';
-import { BrokerError } from '../broker/errors.ts';
+import { BrokerError, StoreLockedError, StoreUnusableError } from '../broker/errors.ts';
 import type { Model } from '../clustering/model.ts';
 import type { Configuration } from '../config/schema.ts';
 import { NO_TIMEOUT_MS, type Pipeline, startPipeline } from '../pipeline.ts';
@@ -34,7 +34,7 @@ export async function runCommand(
       pipeline = await startPipeline(configuration, { log, live: !options.once });
     } catch (error) {
       if (error instanceof BrokerError) {
-        output.err(`geoflock: ${error.message}\n`);
+        output.err(`geoflock: ${error.message}${storeRemedy(error)}\n`);
         return EXIT_FAILURE;
       }
       throw error;
@@ -158,6 +158,11 @@ function showProgress(pipeline: Pipeline, output: Output): () => void {
     clearInterval(timer);
     output.err('\r\u001b[K');
   };
+}
+
+function storeRemedy(error: BrokerError): string {
+  const elsewhere = error instanceof StoreLockedError || error instanceof StoreUnusableError;
+  return elsewhere ? ' (choose another with --state DIR)' : '';
 }
 
 /** What keeps the report folder from being written, with the remedy. */

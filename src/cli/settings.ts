@@ -47,7 +47,13 @@ export async function loadSettings(flags: SettingFlags): Promise<LoadedConfigura
 
 /** @throws UsageError when there is no such folder. */
 export function requireInputFolder(directory: string): void {
-  const found = fs.statSync(directory, { throwIfNoEntry: false });
+  let found: fs.Stats | undefined;
+  try {
+    found = fs.statSync(directory, { throwIfNoEntry: false });
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error);
+    throw new UsageError(`no input folder: ${reason} (choose one with --input DIR)`);
+  }
   if (found?.isDirectory() !== true) {
     throw new UsageError(
       `no input folder: ${directory} ${found === undefined ? 'does not exist' : 'is not a folder'} (choose one with --input DIR)`,

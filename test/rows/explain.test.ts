@@ -51,6 +51,21 @@ describe('the explanation of a rejected row', () => {
     );
   });
 
+  it('says what it can where reason and line do not fit', () => {
+    const explain = (line: string, reason: RejectReason): string =>
+      explainRejection(bytesOf(line), TOPIC_LAYOUT, reason);
+    expect(explain('a,"b', 'column-count')).to.equal('column count is not 8');
+    expect(explain('a,b', 'quote')).to.equal('the quotes are wrong');
+    expect(explain('a,b', 'future')).to.equal('timepoint "a" is too far ahead of the row\'s arrival');
+    expect(explain('a,"b', 'late')).to.equal('timepoint (unknown) is later than the allowed lateness');
+    expect(explain(rowLine({ longitude: 'x'.repeat(1_000) }), 'longitude-not-a-number')).to.match(
+      /^longitude "x{20,100}\.\.\. is not a number/,
+    );
+    for (const reason of REASONS) {
+      expect(explain('1,2,3', reason)).to.have.length.within(10, 200);
+    }
+  });
+
   it('is short, on one line, and given for any bytes and reason', () => {
     const line = fc.oneof(
       fc.uint8Array({ maxLength: 60 }),

@@ -217,14 +217,18 @@ export class FileWatcherTask {
     stats.files = files;
     stats.unreadable = unreadable.size;
     this.#unreadable = unreadable;
-    const took = this.#now().monotonicMs - begun.monotonicMs;
-    this.#nextScan = this.#now().monotonicMs + took / SCAN_SHARE;
-    if (this.#sweep !== undefined) {
-      if (collectOpen) {
-        this.#sweep.open = open;
-      } else {
-        await this.#offerVanished(this.#sweep, signal);
-      }
+    const ended = this.#now().monotonicMs;
+    this.#nextScan = ended + (ended - begun.monotonicMs) / SCAN_SHARE;
+    if (this.#sweep === undefined) {
+      return;
+    }
+    if (collectOpen) {
+      this.#sweep.open = open;
+    } else if (this.#sweep.open === undefined) {
+      // Asked for during this scan: what is present now is known after the next.
+      this.#scanSoon();
+    } else {
+      await this.#offerVanished(this.#sweep, signal);
     }
   }
 
@@ -409,6 +413,9 @@ export class FileWatcherTask {
 
   /** Until the next look, scan or request. */
   async #rest(signal: AbortSignal): Promise<void> {
+    if (signal.aborted) {
+      return;
+    }
     const wake = new AbortController();
     const abort = (): void => {
       wake.abort();

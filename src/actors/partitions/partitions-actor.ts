@@ -75,9 +75,17 @@ function join(
 ): Promise<Membership> {
   const tell = (type: 'assigned' | 'revoked', partitions: readonly number[]): Promise<void> =>
     new Promise((resolve) => {
-      if (context.signal.aborted || !context.tell(context.self, { type, partitions, done: resolve })) {
+      const { signal } = context;
+      const done = (): void => {
+        signal.removeEventListener('abort', done);
         resolve();
+      };
+      if (signal.aborted || !context.tell(context.self, { type, partitions, done })) {
+        resolve();
+        return;
       }
+      // What is in the mailbox when the actor is stopped is never handled.
+      signal.addEventListener('abort', done, { once: true });
     });
   return broker.join(PARTITIONS_GROUP, rowsTopic, {
     assigned: (partitions) => tell('assigned', partitions),

@@ -18,6 +18,7 @@ const byHand = process.env['GEOFLOCK_TEST_FILES'];
 const FILES = Number(byHand ?? 300);
 const HELD = 40;
 const CREDIT = 8;
+const MINIMUM_AGE_MS = 250;
 
 /** The watcher's loop against a publisher that answers as it is told to. */
 class Scene {
@@ -66,7 +67,7 @@ class Scene {
           directory: this.shop.input,
           filter: /^[^.].*\.csv$/,
           recursive: true,
-          minimumAgeMs: 100,
+          minimumAgeMs: MINIMUM_AGE_MS,
           scanEvery: 1_000,
           events: false,
         },
@@ -168,6 +169,20 @@ describe('the file watcher, with many files', () => {
     await scene.sweep(5_000);
     expect(scene.offered.filter((one) => one === 'settled a.csv').length).to.equal(3);
     expect(scene.offered.filter((one) => one === 'settled b.csv').length).to.equal(1);
+  });
+
+  it('the settle timeout begins when a file is found, not with the sweep', async () => {
+    const timeoutMs = 2 * MINIMUM_AGE_MS;
+    scene = new Scene((path, times) => {
+      if (times > 1) {
+        return { outcome: 'through', afterMs: 0 };
+      }
+      scene.shop.put(path, 'more');
+      return { outcome: 'again', afterMs: timeoutMs + 50 };
+    });
+    scene.shop.put('a.csv', 'a');
+    await scene.sweep(timeoutMs);
+    expect(scene.offered).to.deep.equal(['settled a.csv', 'settled a.csv']);
   });
 
   it('what cannot be read now is left alone for a while, and holds no sweep up', async () => {

@@ -70,8 +70,7 @@ describe('the ledger', () => {
 
   it('entries and totals are read back as they were written, and another version is refused', () => {
     const entry = entryOf('ü\n.csv', 2, { problem: 'why', settling: true, state: 'done' });
-    const { header: _header, ...plain } = entry;
-    expect(decodeLedgerEntry(encodeLedgerEntry(entry))).to.deep.equal(plain);
+    expect({ ...decodeLedgerEntry(encodeLedgerEntry(entry)), header: undefined }).to.deep.equal(entry);
     const totals = { ...NO_FILES, read: 3, rejectedByReason: { quote: 3 } };
     expect(decodeTotals(encodeTotals(totals))).to.deep.equal(totals);
     const foreign = Buffer.from('{"version":2}');

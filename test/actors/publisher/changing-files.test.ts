@@ -32,8 +32,10 @@ describe('files that change', () => {
     shop.put('a.csv', csv(ROWS));
     const outcome = await shop.once({
       settings: { ...SMALL_STEPS, 'input.minimumAge': '200ms', ...more.settings },
-      afterCommit: (commits) => {
+      afterCommit: async (commits) => {
         if (commits === 3) {
+          // By then the watcher knows that the file belongs to the sweep.
+          await new Promise((resolve) => setTimeout(resolve, 100));
           change();
         }
       },
@@ -44,17 +46,22 @@ describe('files that change', () => {
   }
 
   describe('after they were read to their end', () => {
-    it('only what was appended is read', async () => {
-      shop.put('a.csv', csv(10));
-      await shop.once();
-      fs.appendFileSync(shop.at('a.csv'), `${rows(5, 10)}bad\n`);
-      shop.age('a.csv', 30_000);
-      const outcome = await shop.once();
-      expectAccounted(outcome);
-      expect(outcome.totals.files).to.deep.equal({ done: 1, failed: 0 });
-      expect(outcome.totals.rows).to.deep.equal({ read: 16, counted: 15, rejected: 1 });
-      expect(outcome.rejected[0]?.file?.line).to.equal(17);
-    });
+    for (const [what, count] of [
+      ['few rows', 10],
+      ['more than a fingerprint', 2_000],
+    ] as const) {
+      it(`only what was appended is read, after ${what}`, async () => {
+        shop.put('a.csv', csv(count));
+        await shop.once();
+        fs.appendFileSync(shop.at('a.csv'), `${rows(5, count)}bad\n`);
+        shop.age('a.csv', 30_000);
+        const outcome = await shop.once();
+        expectAccounted(outcome);
+        expect(outcome.totals.files).to.deep.equal({ done: 1, failed: 0 });
+        expect(outcome.totals.rows).to.deep.equal({ read: count + 6, counted: count + 5, rejected: 1 });
+        expect(outcome.rejected[0]?.file?.line).to.equal(count + 7);
+      });
+    }
 
     it('a last line without its end is continued by what is appended', async () => {
       shop.put('ended.csv', `${csv(1)}${row(1)}`);
@@ -371,6 +378,27 @@ describe('files that change', () => {
       expect(totals.rows.counted).to.equal(
         fs.readFileSync(shop.at('slow.csv'), 'utf8').split('\n').length - 2,
       );
+    });
+
+    it('are not claimed while they are rewritten after they were found', async () => {
+      shop.put('a.csv', csv(5), 9_000);
+      shop.put('b.csv', csv(5), 8_000);
+      const outcome = await shop.once({
+        settings: { 'input.minimumAge': '300ms' },
+        afterCommit: async (commits) => {
+          if (commits === 1) {
+            // Both have been found. A writer begins anew, and is halfway through the header.
+            await new Promise((resolve) => setTimeout(resolve, 100));
+            fs.writeFileSync(shop.at('b.csv'), HEADER.slice(0, 20));
+            setTimeout(() => {
+              fs.appendFileSync(shop.at('b.csv'), csv(7).slice(20));
+            }, 150);
+          }
+        },
+      });
+      expect(outcome.filesFailed).to.equal(0);
+      expect(outcome.totals.files).to.deep.equal({ done: 2, failed: 0 });
+      expect(outcome.totals.rows).to.deep.equal({ read: 12, counted: 12, rejected: 0 });
     });
 
     it('a young file is taken once it has rested for the minimum age', async () => {

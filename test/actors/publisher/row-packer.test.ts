@@ -20,7 +20,7 @@ const CAPACITY = 4_096;
 const FILE_BYTE = 1_000;
 const FIRST_LINE = 40;
 
-const kernelOptions = { utcOffsetMinutes: 0, maxLineBytes: 65_536, maxTime: Number.POSITIVE_INFINITY };
+const kernelOptions = { utcOffsetMinutes: 0, maxLineBytes: 131_072, maxTime: Number.POSITIVE_INFINITY };
 
 /** One line as a person would write it down: its text, its place in the file and its region. */
 interface Plain {
@@ -153,7 +153,7 @@ describe('the row packer', () => {
   it('splits a region at the message size, and gives a line that is longer a message of its own', async () => {
     const line = (pad: number): string => FORMS['as it is'].source({ lon: 1, lat: 1 }, 'x'.repeat(pad));
     const fits = Math.floor((MAX_MESSAGE_BYTES - 1) / (line(1_000).length + 1));
-    const lines = [...Array.from({ length: fits + 1 }, () => line(1_000)), line(65_500), line(1)];
+    const lines = [...Array.from({ length: fits + 1 }, () => line(1_000)), line(70_000), line(1)];
     const messages = [...(await pack(HEADER, lines)).values()].flat();
     const counts = messages.map(
       ({ value }) =>

@@ -1,0 +1,173 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import fs from 'node:fs';
+import os from 'node:os';
+import path from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+const PROJECT = fileURLToPath(new URL('../../..', import.meta.url));
+const BIN = path.join(PROJECT, 'bin/geoflock.js');
+/** A user that owns nothing: file permissions do not bind root. */
+const NOBODY = 65_534;
+
+export interface Ended {
+  readonly code: number | null;
+  readonly stdout: string;
+  readonly stderr: string;
+  /** Log lines of the process, by level and text; `file` where a line names one. */
+  readonly log: readonly { readonly level: string; readonly msg: string; readonly file?: string }[];
+}
+
+export interface Started {
+  readonly child: ChildProcess;
+  readonly ended: Promise<Ended>;
+  /** Resolves when something is written to stderr that matches. */
+  told(pattern: RegExp): Promise<void>;
+}
+
+/** A folder of its own for input, state and report, and the built command to run on it. */
+export class Sandbox {
+  readonly folder: string;
+
+  constructor() {
+    this.folder = fs.mkdtempSync(path.join(os.tmpdir(), 'geoflock-run-'));
+    fs.mkdirSync(this.at('input'));
+  }
+
+  at(...names: readonly string[]): string {
+    return path.join(this.folder, ...names);
+  }
+
+  put(name: string, content: string | Uint8Array, ageMs = 60_000): void {
+    const file = this.at('input', name);
+    fs.mkdirSync(path.dirname(file), { recursive: true });
+    fs.writeFileSync(file, content);
+    const then = new Date(Date.now() - ageMs);
+    fs.utimesSync(file, then, then);
+  }
+
+  configure(yaml: string): void {
+    fs.mkdirSync(this.at('config'), { recursive: true });
+    fs.writeFileSync(this.at('config', 'default.yaml'), yaml);
+  }
+
+  start(args: readonly string[], environment: Readonly<Record<string, string>> = {}): Started {
+    const config = fs.existsSync(this.at('config')) ? ['--config', 'config'] : [];
+    const folders = ['input', 'state', 'report'].flatMap((name) =>
+      args.includes(`--${name}`) ? [] : [`--${name}`, name],
+    );
+    const { NODE_V8_COVERAGE: coverage, ...inherited } = process.env;
+    const unprivileged = environment['AS_NOBODY'] === undefined ? {} : { uid: NOBODY, gid: NOBODY };
+    const env = {
+      ...inherited,
+      // Another user may not be able to write coverage.
+      ...(coverage === undefined || environment['AS_NOBODY'] !== undefined
+        ? {}
+        : { NODE_V8_COVERAGE: coverage }),
+      ...environment,
+    };
+    const child = spawn(process.execPath, [BIN, 'run', ...folders, ...config, ...args], {
+      cwd: this.folder,
+      env,
+      stdio: ['ignore', 'pipe', 'pipe'],
+      ...unprivileged,
+    });
+    let stdout = '';
+    let stderr = '';
+    const waiting: { readonly pattern: RegExp; readonly resolve: () => void }[] = [];
+    child.stdout.setEncoding('utf8').on('data', (text: string) => {
+      stdout += text;
+    });
+    child.stderr.setEncoding('utf8').on('data', (text: string) => {
+      stderr += text;
+      for (const { pattern, resolve } of waiting) {
+        if (pattern.test(stderr)) {
+          resolve();
+        }
+      }
+    });
+    const ended = new Promise<Ended>((resolve, reject) => {
+      child.on('error', reject);
+      child.on('close', (code) => {
+        resolve({ code, stdout, stderr, log: logLines(stderr) });
+      });
+    });
+    return {
+      child,
+      ended,
+      told: (pattern) =>
+        new Promise((resolve, reject) => {
+          if (pattern.test(stderr)) {
+            resolve();
+          }
+          waiting.push({ pattern, resolve });
+          child.on('close', () => {
+            reject(new Error(`ended without telling ${String(pattern)}: ${stderr}`));
+          });
+        }),
+    };
+  }
+
+  once(args: readonly string[] = [], environment: Readonly<Record<string, string>> = {}): Promise<Ended> {
+    return this.start(['--once', '--json', ...args], environment).ended;
+  }
+
+  /**
+   * The same as another user, for what file permissions are to prevent. The folder is that user's.
+   * Undefined where the tests cannot change users and are root, or the project cannot be read by others.
+   */
+  async onceWithoutRights(args: readonly string[] = []): Promise<Ended | undefined> {
+    if (process.getuid?.() !== 0) {
+      return process.getuid === undefined ? undefined : await this.once(args);
+    }
+    if (!readableByAll(BIN) || !readableByAll(process.execPath)) {
+      return undefined;
+    }
+    return await this.once(args, { AS_NOBODY: '1', HOME: this.folder });
+  }
+
+  /** Gives everything, or one path, to the user of `onceWithoutRights`. */
+  giveAway(target = this.folder): void {
+    if (process.getuid?.() === 0) {
+      fs.chownSync(target, NOBODY, NOBODY);
+    }
+  }
+
+  remove(): void {
+    fs.rmSync(this.folder, { recursive: true, force: true });
+  }
+}
+
+function logLines(stderr: string): Ended['log'] {
+  return stderr
+    .split('\n')
+    .filter((line) => line.startsWith('{'))
+    .map((line) => JSON.parse(line) as Ended['log'][number]);
+}
+
+function readableByAll(file: string): boolean {
+  for (let folder = path.dirname(file); ; folder = path.dirname(folder)) {
+    if ((fs.statSync(folder).mode & 0o005) !== 0o005) {
+      return false;
+    }
+    if (folder === path.dirname(folder)) {
+      return true;
+    }
+  }
+}
+
+export interface OnceJson {
+  readonly files: { readonly done: number; readonly failed: number };
+  readonly rows: { readonly read: number; readonly counted: number; readonly rejected: number };
+  readonly model: {
+    readonly k: number;
+    readonly weight: number;
+    readonly cost: number;
+    readonly clusters: readonly object[];
+  };
+}
+
+/** The JSON without the keys that tell of time. */
+export function lasting({ stdout }: Ended): OnceJson {
+  const { files, model, rows } = JSON.parse(stdout) as OnceJson;
+  return { files, rows, model };
+}
