@@ -55,7 +55,9 @@ export function rejectedRecord(row: RejectedRow, timestamp: number): OutgoingRec
 }
 
 export function parseRejectedRow(value: Uint8Array): RejectedRow {
-  const { version, ...row } = JSON.parse(new TextDecoder().decode(value)) as RejectedRow & { version: unknown };
+  const { version, ...row } = JSON.parse(new TextDecoder().decode(value)) as RejectedRow & {
+    version: unknown;
+  };
   if (version !== FORMAT_VERSION) {
     throw new Error(
       `rejected row has format version ${String(version)}, this program knows ${String(FORMAT_VERSION)}`,

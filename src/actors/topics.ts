@@ -42,10 +42,20 @@ export function topicSpecs(
 ): readonly TopicSpec[] {
   return [
     { name: names.rows, kind: 'log', partitions, retention: retention.rows },
-    { name: names.rejected, kind: 'log', partitions: 1, retention: { ...retention.rejected, retainUnconsumed: false } },
+    {
+      name: names.rejected,
+      kind: 'log',
+      partitions: 1,
+      retention: { ...retention.rejected, retainUnconsumed: false },
+    },
     { name: names.files, kind: 'table', partitions },
     { name: names.regions, kind: 'table', partitions },
-    { name: names.models, kind: 'log', partitions: 1, retention: { ...retention.rejected, retainUnconsumed: false } },
+    {
+      name: names.models,
+      kind: 'log',
+      partitions: 1,
+      retention: { ...retention.rejected, retainUnconsumed: false },
+    },
   ];
 }
 

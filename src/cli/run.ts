@@ -112,11 +112,7 @@ async function runUntil(
 }
 
 /** The last step of every orderly end; what it does not reach stays in the log for the next start. */
-export async function drainWithin(
-  pipeline: Pipeline,
-  deadlineMs: number,
-  log: Logger,
-): Promise<Model | undefined> {
+async function drainWithin(pipeline: Pipeline, deadlineMs: number, log: Logger): Promise<Model | undefined> {
   try {
     return (await pipeline.drain(undefined, deadlineMs)).model;
   } catch (error) {

@@ -76,7 +76,6 @@ export const configurationSchema = z
     /** `every` is null when the test source is off. */
     sample: z.strictObject({ every: durationOrOff({ min: 10 }) }),
     publisher: z.strictObject({
-      chunkBytes: size({ min: 1024, max: 2 ** 30 }),
       transactionBytes: size({ min: 1024, max: 2 ** 30 }),
     }),
     topics: z.strictObject({
@@ -152,16 +151,10 @@ function* crossChecks(all: Configuration): Generator<readonly [string, string]> 
   if (input.after === 'move' && input.moveTo !== null && isInside(input.moveTo, input.directory)) {
     yield ['input.moveTo', `expected a folder outside of input.directory (${input.directory})`];
   }
-  if (publisher.chunkBytes <= source.maxLineBytes) {
-    yield [
-      'publisher.chunkBytes',
-      `expected more than source.maxLineBytes (${String(source.maxLineBytes)} bytes), so that a line fits`,
-    ];
-  }
-  if (publisher.transactionBytes < publisher.chunkBytes) {
+  if (publisher.transactionBytes <= source.maxLineBytes) {
     yield [
       'publisher.transactionBytes',
-      `expected at least publisher.chunkBytes (${String(publisher.chunkBytes)} bytes)`,
+      `expected more than source.maxLineBytes (${String(source.maxLineBytes)} bytes), so that a line fits`,
     ];
   }
   for (const name of ['files', 'rows', 'log'] as const) {

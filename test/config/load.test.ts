@@ -181,10 +181,9 @@ describe('loadConfiguration', () => {
       /^input.scanEvery: "30d" .*a duration from 50ms to|^input.scanEvery: "30d" .*50ms/,
     ],
     [
-      'publisher: {chunkBytes: 8KiB}',
-      /^publisher.chunkBytes: "8KiB" .*more than source.maxLineBytes \(65536/,
+      'publisher: {transactionBytes: 8KiB}',
+      /^publisher.transactionBytes: "8KiB" .*more than source.maxLineBytes \(65536/,
     ],
-    ['publisher: {chunkBytes: 8MiB}', /^publisher.transactionBytes: "4MiB" .*at least publisher.chunkBytes/],
     ['connections: {rows: {bytes: 100}}', /^connections.rows.bytes: 100 .*so that a line fits/],
     ['memory: {budget: 1KiB}', /^memory.budget: "1KiB" .*so that a line fits/],
     ['clustering: {k: 50, features: 20}', /^clustering.features: 20 .*at least clustering.k \(50\)/],

@@ -47,7 +47,7 @@ export function prepare(stage: Stage, input: string): void {
     [
       'input: { after: delete, events: false }',
       // Small steps, so that kills find many different places.
-      'publisher: { transactionBytes: 1MiB, chunkBytes: 256KiB }',
+      'publisher: { transactionBytes: 1MiB }',
       'checkpoint: { every: 100ms }',
       `broker: { embedded: { mapSize: ${String(MAP_BYTES)}, safeRestore: ${String(stage.powerLoss)} } }`,
       '',

@@ -3,8 +3,8 @@ import { join } from 'node:path';
 import { serializeGeoJson, serializeModel } from '../../clustering/geojson.ts';
 import type { Model } from '../../clustering/model.ts';
 
-export const MODEL_FILE = 'model.json';
-export const CLUSTERS_FILE = 'clusters.geojson';
+const MODEL_FILE = 'model.json';
+const CLUSTERS_FILE = 'clusters.geojson';
 
 /** Writes the model for others to read: whole files under their names, never half of one. */
 export async function writeReport(directory: string, model: Model): Promise<void> {

@@ -4,7 +4,7 @@ import { SUMMARY_PREFIX } from '../topics.ts';
  * An encoded region summary as table entries of at most 256 KiB, so that no message of the regions
  * topic outgrows a broker's default limits, however many features a region is given.
  */
-export const MAX_CHUNK_BYTES = 256 * 1024;
+const MAX_CHUNK_BYTES = 256 * 1024;
 
 /** The pane of everything: event-time panes come with decay; until then each region has this one. */
 export const ONLY_PANE = '0';

@@ -6,7 +6,7 @@ import type { PartitionsMessage } from './messages.ts';
 import { StandingRequests } from '../standing-requests.ts';
 
 /** The consumer group that owns the input partitions. */
-export const PARTITIONS_GROUP = 'geoflock';
+const PARTITIONS_GROUP = 'geoflock';
 
 export interface PartitionsDependencies {
   readonly broker: Broker;

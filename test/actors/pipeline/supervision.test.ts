@@ -19,7 +19,6 @@ import {
 const ROWS = 400;
 const SMALL_STEPS: Settings = {
   'source.maxLineBytes': '128',
-  'publisher.chunkBytes': '1KiB',
   'publisher.transactionBytes': '1KiB',
   'checkpoint.rows': '50',
   'regions.features': '12',

@@ -174,7 +174,7 @@ export async function regionConnections(pipeline: Pipeline): Promise<readonly Co
 }
 
 /** Evenly spread numbers in [0, 1), the same in every run. */
-export function* spread(seed: number): Generator<number, never> {
+function* spread(seed: number): Generator<number, never> {
   let state = seed >>> 0;
   for (;;) {
     state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0;

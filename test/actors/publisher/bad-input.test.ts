@@ -135,7 +135,6 @@ describe('files in every form, read by the whole pipeline', () => {
         // The default's dots do not match a line feed, as in the replaced system.
         'input.filter': '[^.][^]*csv',
         'source.maxLineBytes': '2KiB',
-        'publisher.chunkBytes': '16KiB',
         'publisher.transactionBytes': '16KiB',
       },
     });

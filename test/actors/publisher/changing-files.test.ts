@@ -5,7 +5,6 @@ import { csv, HEADER, type Outcome, row, rows, type RunSettings, Workshop } from
 /** Small steps: a file of a few thousand rows takes many transactions. */
 const SMALL_STEPS = {
   'source.maxLineBytes': '1KiB',
-  'publisher.chunkBytes': '8KiB',
   'publisher.transactionBytes': '8KiB',
 } as const;
 const ROWS = 1_000;

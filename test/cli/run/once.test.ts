@@ -162,6 +162,20 @@ describe('geoflock run --once', function () {
       );
     });
 
+    it('files that cannot be moved: each try leaves no copy behind', async function () {
+      box.giveAway();
+      box.configure('input: { after: move, moveTo: moved }');
+      box.put('fixed/a.csv', csv(20));
+      fs.chmodSync(box.at('input', 'fixed'), 0o555);
+      for (let tries = 0; tries < 2; tries++) {
+        const ended = await withoutRights(this);
+        expect(ended.stderr).to.contain('could not be moved: permission denied');
+        expect(lasting(ended).rows.counted).to.equal(20);
+        expect(fs.readdirSync(box.at('moved', 'fixed'))).to.deep.equal([]);
+        expect(fs.readFileSync(box.at('input', 'fixed', 'a.csv'), 'utf8')).to.equal(csv(20));
+      }
+    });
+
     it('files that cannot be deleted: counted once, told, tried again', async function () {
       box.giveAway();
       box.configure('input: { after: delete }');
@@ -228,7 +242,7 @@ describe('geoflock run --once', function () {
     ['SIGTERM', 143],
   ] as const) {
     it(`${signal} with work in flight: exit code ${String(expected)}, promptly; the next run goes on`, async () => {
-      box.configure('publisher: { transactionBytes: 128KiB, chunkBytes: 128KiB }');
+      box.configure('publisher: { transactionBytes: 128KiB }');
       box.put('a.csv', csv(60_000));
       box.put('b.csv', csv(60_000));
       const run = box.start(['--once', '--json']);

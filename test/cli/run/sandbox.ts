@@ -1,4 +1,4 @@
-import { type ChildProcess, spawn } from 'node:child_process';
+import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
@@ -8,6 +8,15 @@ const PROJECT = fileURLToPath(new URL('../../..', import.meta.url));
 const BIN = path.join(PROJECT, 'bin/geoflock.js');
 /** A user that owns nothing: file permissions do not bind root. */
 const NOBODY = 65_534;
+/** Root without the right to pass over file permissions (util-linux). */
+const WITHOUT_OVERRIDE = [
+  'setpriv',
+  '--bounding-set=-dac_override,-dac_read_search',
+  '--inh-caps=-dac_override,-dac_read_search',
+] as const;
+const canDropOverride =
+  process.getuid?.() === 0 &&
+  spawnSync(WITHOUT_OVERRIDE[0], [...WITHOUT_OVERRIDE.slice(1), 'true']).status === 0;
 
 export interface Ended {
   readonly code: number | null;
@@ -56,7 +65,10 @@ export class Sandbox {
       args.includes(`--${name}`) ? [] : [`--${name}`, name],
     );
     const { NODE_V8_COVERAGE: coverage, ...inherited } = process.env;
-    const unprivileged = environment['AS_NOBODY'] === undefined ? {} : { uid: NOBODY, gid: NOBODY };
+    const restricted = environment['AS_NOBODY'] !== undefined;
+    const unprivileged = restricted && !canDropOverride ? { uid: NOBODY, gid: NOBODY } : {};
+    const [command, ...before] =
+      restricted && canDropOverride ? [...WITHOUT_OVERRIDE, process.execPath] : [process.execPath];
     const env = {
       ...inherited,
       // Another user may not be able to write coverage.
@@ -65,7 +77,7 @@ export class Sandbox {
         : { NODE_V8_COVERAGE: coverage }),
       ...environment,
     };
-    const child = spawn(process.execPath, [BIN, 'run', ...folders, ...config, ...args], {
+    const child = spawn(command, [...before, BIN, 'run', ...folders, ...config, ...args], {
       cwd: this.folder,
       env,
       stdio: ['ignore', 'pipe', 'pipe'],
@@ -112,14 +124,14 @@ export class Sandbox {
   }
 
   /**
-   * The same as another user, for what file permissions are to prevent. The folder is that user's.
-   * Undefined where the tests cannot change users and are root, or the project cannot be read by others.
+   * The same bound by file permissions, for what they are to prevent: as root without its override,
+   * else as another user, to whom the folder is given. Undefined where neither is possible.
    */
   async onceWithoutRights(args: readonly string[] = []): Promise<Ended | undefined> {
     if (process.getuid?.() !== 0) {
       return process.getuid === undefined ? undefined : await this.once(args);
     }
-    if (!readableByAll(BIN) || !readableByAll(process.execPath)) {
+    if (!canDropOverride && (!readableByAll(BIN) || !readableByAll(process.execPath))) {
       return undefined;
     }
     return await this.once(args, { AS_NOBODY: '1', HOME: this.folder });
@@ -127,7 +139,7 @@ export class Sandbox {
 
   /** Gives everything, or one path, to the user of `onceWithoutRights`. */
   giveAway(target = this.folder): void {
-    if (process.getuid?.() === 0) {
+    if (process.getuid?.() === 0 && !canDropOverride) {
       fs.chownSync(target, NOBODY, NOBODY);
     }
   }
