@@ -147,6 +147,8 @@ export interface PartitionReader {
   readonly partition: number;
   /** Offset of the next record that `read` will return. */
   readonly position: number;
+  /** Whether `read` has something to return without waiting. */
+  readonly ready: boolean;
   /**
    * The next records, together about `maxBytes` of values but at least one record. Waits at the end
    * of the partition until there is something; resolves with an empty list when `signal` aborts.

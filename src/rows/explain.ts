@@ -65,7 +65,7 @@ export function explainRejection(
     case 'empty-message':
       return 'the message holds no row';
     case 'cut-line':
-      return 'the line has no end: the file was cut or is still being written';
+      return 'it was appended to a line without a line end, which was counted before as it stood';
     case 'poison':
       return 'the row made its region fail again and again';
   }

@@ -335,6 +335,14 @@ export function describeBroker(name: string, fixtureOf: () => Promise<BrokerFixt
         await reader.close();
       });
 
+      it('tells whether a read would wait', async () => {
+        expect(reader.ready).to.equal(false);
+        await append(broker, 0, [record('new')]);
+        expect(reader.ready).to.equal(true);
+        await reader.read(1 << 20, NEVER);
+        expect(reader.ready).to.equal(false);
+      });
+
       it('is woken by a commit', async () => {
         const waiting = reader.read(1 << 20, NEVER);
         await append(broker, 0, [record('new')]);

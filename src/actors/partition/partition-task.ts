@@ -235,14 +235,17 @@ export class PartitionTask {
 
   /** The next messages, or none: when idle rows should move on, a checkpoint is due, or a request came. */
   async #read(signal: AbortSignal): Promise<readonly LogRecord[]> {
+    if (this.#requests.length > 0 || signal.aborted) {
+      return [];
+    }
+    if (this.#reader.ready) {
+      return await this.#reader.read(READ_BYTES, signal);
+    }
     this.#returnCredit();
     const wake = new AbortController();
     const abort = (): void => {
       wake.abort();
     };
-    if (this.#requests.length > 0 || signal.aborted) {
-      return [];
-    }
     const cancel = this.#context.clock.after(this.#patienceMs(), abort);
     signal.addEventListener('abort', abort, { once: true });
     this.#wake = wake;

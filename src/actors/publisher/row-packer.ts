@@ -62,6 +62,8 @@ export class RowPacker {
   /** Rows in the order of their regions. */
   readonly #order: Uint32Array;
   readonly #origin = createOriginEncoder();
+  /** End of the message packed last. */
+  #packedTo = 0;
   /** For lines that need rewriting. */
   #arena = Buffer.alloc(0);
 
@@ -92,7 +94,7 @@ export class RowPacker {
     const passes = parsed.writer.chunkPasses(parsed.bytes, parsed.start, parsed.end);
     const out = passes ? parsed.bytes : this.#arenaFor(parsed, accepted);
     const messages = new Map<number, OutgoingRecord[]>();
-    let at = passes ? parsed.spare : 0;
+    let begin = passes ? parsed.spare : 0;
     let pauseAt = SLICE_ROWS;
     for (let index = 0; index < accepted; ) {
       if (index >= pauseAt) {
@@ -101,39 +103,15 @@ export class RowPacker {
       }
       const region = this.#region[this.#order[index] as number] as number;
       const { partition, token } = this.#destination(region);
-      const begin = at;
       this.#origin.start(parsed.fileId);
-      while (index < accepted) {
-        const row = this.#order[index] as number;
-        if (this.#region[row] !== region) {
-          break;
-        }
-        const length = parsed.columns.lineLength[row] as number;
-        if (at > begin && at - begin + length >= MAX_MESSAGE_BYTES) {
-          break;
-        }
-        if (at > begin) {
-          out[at++] = LINE_FEED;
-        }
-        if (passes) {
-          const start = parsed.columns.lineStart[row] as number;
-          out.copyWithin(at, start, start + length);
-          at += length;
-        } else {
-          at = writeLine(parsed, row, out, at);
-        }
-        this.#origin.append(
-          parsed.firstLine + (parsed.columns.lineIndex[row] as number),
-          parsed.fileByte + (parsed.columns.lineStart[row] as number) - parsed.start,
-        );
-        index++;
-      }
+      index = this.#packMessage(parsed, index, accepted, out, begin, passes);
       const record: OutgoingRecord = {
         key: token,
-        value: out.subarray(begin, at),
+        value: out.subarray(begin, this.#packedTo),
         timestamp: parsed.timestamp,
         headers: { [ORIGIN_HEADER]: this.#origin.finish() },
       };
+      begin = this.#packedTo;
       const list = messages.get(partition);
       if (list === undefined) {
         messages.set(partition, [record]);
@@ -144,19 +122,67 @@ export class RowPacker {
     return messages;
   }
 
+  /**
+   * Packs the rows from `order[first]` on that belong to its region and fit into one message, at
+   * `begin` of `out`. Returns the index of the first row that is not packed; the message's end is left
+   * in `#packedTo`. Apart from `pack` because the hot loop must not live in an async function.
+   */
+  #packMessage(
+    parsed: ParsedRows,
+    first: number,
+    accepted: number,
+    out: Buffer,
+    begin: number,
+    passes: boolean,
+  ): number {
+    const order = this.#order;
+    const regions = this.#region;
+    const origin = this.#origin;
+    const { lineIndex, lineLength, lineStart } = parsed.columns;
+    const { firstLine } = parsed;
+    const fileByte = parsed.fileByte - parsed.start;
+    const region = regions[order[first] as number];
+    let at = begin;
+    let index = first;
+    for (; index < accepted; index++) {
+      const row = order[index] as number;
+      const start = lineStart[row] as number;
+      const length = lineLength[row] as number;
+      if (regions[row] !== region || (at > begin && at - begin + length >= MAX_MESSAGE_BYTES)) {
+        break;
+      }
+      if (at > begin) {
+        out[at++] = LINE_FEED;
+      }
+      if (passes) {
+        out.copyWithin(at, start, start + length);
+        at += length;
+      } else {
+        at = writeLine(parsed, row, out, at);
+      }
+      origin.append(firstLine + (lineIndex[row] as number), fileByte + start);
+    }
+    this.#packedTo = at;
+    return index;
+  }
+
   /** Stable counting sort of the accepted rows by region; returns how many there are. */
   #orderByRegion(columns: RowColumns, rows: number): number {
     const counts = this.#counts.fill(0);
-    fillUnitVectors(columns.longitude, columns.latitude, this.#x, this.#y, this.#z, 0, rows);
+    const [x, y, z, regions, order, level] = [
+      this.#x,
+      this.#y,
+      this.#z,
+      this.#region,
+      this.#order,
+      this.#level,
+    ];
+    const { latitude, longitude, verdict } = columns;
+    fillUnitVectors(longitude, latitude, x, y, z, 0, rows);
     for (let row = 0; row < rows; row++) {
-      if (columns.verdict[row] === ACCEPTED) {
-        const region = regionOf(
-          this.#x[row] as number,
-          this.#y[row] as number,
-          this.#z[row] as number,
-          this.#level,
-        );
-        this.#region[row] = region;
+      if (verdict[row] === ACCEPTED) {
+        const region = regionOf(x[row] as number, y[row] as number, z[row] as number, level);
+        regions[row] = region;
         counts[region + 1] = (counts[region + 1] as number) + 1;
       }
     }
@@ -164,11 +190,11 @@ export class RowPacker {
       counts[region] = (counts[region] as number) + (counts[region - 1] as number);
     }
     for (let row = 0; row < rows; row++) {
-      if (columns.verdict[row] === ACCEPTED) {
-        const region = this.#region[row] as number;
+      if (verdict[row] === ACCEPTED) {
+        const region = regions[row] as number;
         const at = counts[region] as number;
         counts[region] = at + 1;
-        this.#order[at] = row;
+        order[at] = row;
       }
     }
     return counts[counts.length - 2] as number;

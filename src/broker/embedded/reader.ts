@@ -49,6 +49,10 @@ export class EmbeddedReader implements PartitionReader {
     return this.#position;
   }
 
+  get ready(): boolean {
+    return this.#cursors.length > 0 || !this.#atEnd();
+  }
+
   async read(maxBytes: number, signal: AbortSignal): Promise<readonly LogRecord[]> {
     if (this.#reading) {
       throw new BrokerError(`${this.topic}-${String(this.partition)}: a read is already under way`);
