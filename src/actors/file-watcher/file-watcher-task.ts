@@ -60,8 +60,10 @@ const LEAVE_ALONE_MS = 60_000;
 
 interface Sweep {
   readonly settleTimeoutMs: number;
-  /** Paths present at the start that are not through; undefined until the first scan is done. */
-  open: Set<string> | undefined;
+  /** Paths present at the start that are not through. What the publisher answers leaves at once. */
+  readonly open: Set<string>;
+  /** A scan that began after the request has gone through the folder: `open` is complete. */
+  listed: boolean;
   readonly reply: () => void;
 }
 
@@ -112,7 +114,8 @@ export class FileWatcherTask {
       case 'sweep':
         this.#sweep = {
           settleTimeoutMs: message.settleTimeoutMs,
-          open: undefined,
+          open: new Set(),
+          listed: false,
           reply: message.reply,
         };
         this.#scanSoon();
@@ -157,7 +160,7 @@ export class FileWatcherTask {
     if (outcome === 'later') {
       this.#leftAlone.set(path, this.#now().monotonicMs + LEAVE_ALONE_MS);
     }
-    this.#sweep?.open?.delete(path);
+    this.#sweep?.open.delete(path);
   }
 
   /** There is work for sure: the scan need not keep to its share of the time. */
@@ -174,8 +177,7 @@ export class FileWatcherTask {
     const { settings, stats } = this.#own;
     const begun = this.#now();
     const found = new Map<string, Candidate>();
-    const collectOpen = this.#sweep !== undefined && this.#sweep.open === undefined;
-    const open = new Set<string>();
+    const listing = this.#sweep?.listed === false ? this.#sweep : undefined;
     let files = 0;
     const unreadable = new Set<string>();
     let cutOff = false;
@@ -199,8 +201,8 @@ export class FileWatcherTask {
         } else {
           await this.#consider(item.file, found);
         }
-        if (collectOpen && (found.has(path) || this.#offered.has(path))) {
-          open.add(path);
+        if (found.has(path) || this.#offered.has(path)) {
+          listing?.open.add(path);
         }
       }
       if (found.size > 2 * this.#maxCandidates) {
@@ -219,15 +221,12 @@ export class FileWatcherTask {
     this.#unreadable = unreadable;
     const ended = this.#now().monotonicMs;
     this.#nextScan = ended + (ended - begun.monotonicMs) / SCAN_SHARE;
-    if (this.#sweep === undefined) {
-      return;
-    }
-    if (collectOpen) {
-      this.#sweep.open = open;
-    } else if (this.#sweep.open === undefined) {
+    if (listing !== undefined) {
+      listing.listed = true;
+    } else if (this.#sweep?.listed === false) {
       // Asked for during this scan: what is present now is known after the next.
       this.#scanSoon();
-    } else {
+    } else if (this.#sweep !== undefined) {
       await this.#offerVanished(this.#sweep, signal);
     }
   }
@@ -236,12 +235,16 @@ export class FileWatcherTask {
   async #consider(file: Seen, found: Map<string, Candidate>): Promise<void> {
     const { path } = file;
     const now = this.#now();
-    if (this.#offered.has(path) || (this.#leftAlone.get(path) ?? 0) > now.monotonicMs) {
+    if (this.#offered.has(path)) {
+      return;
+    }
+    if ((this.#leftAlone.get(path) ?? 0) > now.monotonicMs) {
+      this.#sweep?.open.delete(path);
       return;
     }
     const standing = standingOf(await this.#own.ledger.entry(path), file, this.#own.rules);
     if (standing === 'known') {
-      this.#sweep?.open?.delete(path);
+      this.#sweep?.open.delete(path);
       return;
     }
     const known = this.#candidates.get(path);
@@ -322,7 +325,7 @@ export class FileWatcherTask {
 
   #isOverdue({ foundAt, lookedAt, path }: Candidate): boolean {
     const sweep = this.#sweep;
-    return sweep?.open?.has(path) === true && lookedAt - foundAt > sweep.settleTimeoutMs;
+    return sweep?.open.has(path) === true && lookedAt - foundAt > sweep.settleTimeoutMs;
   }
 
   /** What the ledger says was begun, and is not there any more. */
@@ -340,7 +343,7 @@ export class FileWatcherTask {
     if (this.#cutOff) {
       return;
     }
-    for (const path of sweep.open ?? []) {
+    for (const path of sweep.open) {
       await this.#offerIfGone(path, signal);
     }
   }
@@ -366,7 +369,7 @@ export class FileWatcherTask {
     const told =
       entry?.state === 'failed' && entry.problem === problem && entry.changedAt >= rules.retryFailedBefore;
     if (told) {
-      this.#sweep?.open?.delete(path);
+      this.#sweep?.open.delete(path);
     } else {
       await this.#offer({ kind: 'broken', path, problem }, signal);
     }
@@ -404,7 +407,7 @@ export class FileWatcherTask {
   }
 
   #endSweepWhenDone(): void {
-    if (this.#sweep?.open?.size === 0) {
+    if (this.#sweep?.listed === true && this.#sweep.open.size === 0) {
       const { reply } = this.#sweep;
       this.#sweep = undefined;
       reply();

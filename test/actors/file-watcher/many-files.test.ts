@@ -30,9 +30,13 @@ class Scene {
   readonly #task: FileWatcherTask;
   readonly #running: Promise<void>;
   mostInFlight = 0;
+  /** Called before the ledger answers. */
+  onLookUp: (path: string) => void | Promise<void> = () => undefined;
   #inFlight = 0;
 
-  constructor(answer: (path: string, times: number) => { outcome: FileOutcome; afterMs: number }) {
+  constructor(
+    answer: (path: string, times: number) => { outcome: FileOutcome; afterMs: number | Promise<void> },
+  ) {
     const times = new Map<string, number>();
     const tell = (_to: unknown, message: PublisherMessage): boolean => {
       if (message.type === 'file') {
@@ -48,7 +52,9 @@ class Scene {
           }
           message.handled(outcome);
         };
-        if (afterMs === 0) {
+        if (typeof afterMs !== 'number') {
+          void afterMs.then(reply);
+        } else if (afterMs === 0) {
           setImmediate(reply);
         } else {
           setTimeout(reply, afterMs);
@@ -74,7 +80,10 @@ class Scene {
         ledger: {
           table: 'files',
           partitionOf: () => 0,
-          entry: (path) => Promise.resolve(this.#known.get(path)),
+          entry: async (path) => {
+            await this.onLookUp(path);
+            return this.#known.get(path);
+          },
           totals: () => Promise.resolve(NO_FILES),
           unfinished: () => ({
             [Symbol.asyncIterator]: () => ({ next: () => Promise.resolve({ done: true, value: undefined }) }),
@@ -193,6 +202,33 @@ describe('the file watcher, with many files', () => {
     }
     expect(scene.offered).to.deep.equal(['settled a.csv']);
   });
+
+  for (const outcome of ['later', 'through'] as const) {
+    it(`an answer during the scan that lists for a sweep holds it up no longer: ${outcome}`, async () => {
+      let answer: (() => void) | undefined;
+      const offeredA = new Promise<void>((told) => {
+        scene = new Scene((path) => {
+          if (path === 'a.csv') {
+            told();
+            return { outcome, afterMs: new Promise((resolve) => (answer = resolve)) };
+          }
+          return { outcome: 'through', afterMs: 0 };
+        });
+      });
+      scene.shop.put('a.csv', 'a');
+      await offeredA;
+      scene.shop.put('folder/b.csv', 'b');
+      // The scan lists a folder after what is beside it: `a.csv` was seen, and is with the publisher.
+      scene.onLookUp = async (path) => {
+        if (path === 'folder/b.csv') {
+          answer?.();
+          await new Promise((resolve) => setTimeout(resolve, 20));
+        }
+      };
+      await scene.sweep(5_000);
+      expect(scene.offered).to.deep.equal(['settled a.csv', 'settled folder/b.csv']);
+    });
+  }
 
   it('with nothing to do it rests: it neither scans nor looks', async () => {
     scene = new Scene(() => ({ outcome: 'through', afterMs: 0 }));
