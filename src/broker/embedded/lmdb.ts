@@ -8,6 +8,10 @@
  *   kept by the caller from `usage()`. The address space is reserved at once, so the map never moves.
  * - Values below 16 MiB are copied into one buffer that the next read overwrites: `get` is for a caller
  *   that copies or decodes at once.
+ * - Removing or replacing a large value reads its first page from the map. A log removes what it wrote
+ *   longest ago, and under a memory limit that page is no longer cached. Readahead would then read megabytes
+ *   around it (the disk's setting) and drive out pages still needed: hence `noReadAhead`. Its price: a
+ *   backlog that is not cached, as after a reboot, is read page by page.
  */
 import { open, type RootDatabase } from 'lmdb';
 import { BrokerError } from '../errors.ts';
@@ -80,6 +84,7 @@ export function openOrderedStore(options: OrderedStoreOptions): OrderedStore {
     maxReaders: 64,
     eventTurnBatching: false,
     overlappingSync: true,
+    noReadAhead: true,
     separateFlushed: true,
     ...(options.safeRestore ? { safeRestore: true } : {}),
   } as Parameters<typeof open<Uint8Array, Uint8Array>>[0]);
