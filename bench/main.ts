@@ -4,6 +4,8 @@
  *
  * `npm run bench`            a 5 GB input folder, as the targets are stated
  * `npm run bench -- --rows 2000000 --runs 3`   a short form
+ * `npm run bench -- kafka --brokers localhost:9092`   only what `kafka.ts` measures; without the word
+ * `kafka` that comes last, where brokers are named by the flag or by KAFKA_BROKERS
  *
  * Rates depend on the machine and on what else it does: compare runs of one session, use medians.
  */
@@ -23,6 +25,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
+import { benchKafka } from './kafka.ts';
 
 const PROGRAM = fileURLToPath(new URL('../bin/geoflock.js', import.meta.url));
 const LIMIT_BYTES = 400 * 2 ** 20;
@@ -32,9 +35,15 @@ const ROWS_A_FILE = 1_000_000;
 const DEFAULT_ROWS = 32_100_000;
 const CORE = '0';
 
-const { values } = parseArgs({
+/** For Kafka, where a row costs more and the broker has to keep up. */
+const DEFAULT_KAFKA_ROWS = 1_000_000;
+
+const { positionals, values } = parseArgs({
+  allowPositionals: true,
   options: {
-    rows: { type: 'string', default: String(DEFAULT_ROWS) },
+    rows: { type: 'string' },
+    brokers: { type: 'string', default: process.env['KAFKA_BROKERS'] ?? '' },
+    compression: { type: 'string', default: 'none' },
     runs: { type: 'string', default: '1' },
     folder: { type: 'string', default: tmpdir() },
     help: { type: 'boolean', default: false },
@@ -42,9 +51,23 @@ const { values } = parseArgs({
 });
 
 if (values.help) {
-  process.stdout.write('npm run bench -- [--rows N=32100000] [--runs N=1] [--folder DIR]\n');
+  process.stdout.write(
+    'npm run bench -- [kafka] [--rows N=32100000, for Kafka 1000000] [--runs N=1] [--folder DIR]\n' +
+      '                 [--brokers HOST:PORT,...] [--compression none|gzip|lz4|zstd]\n',
+  );
 } else {
-  await main(Number(values.rows), Number(values.runs), values.folder);
+  const runs = Number(values.runs);
+  const rows = (otherwise: number): number => Number(values.rows ?? otherwise);
+  if (!positionals.includes('kafka')) {
+    await main(rows(DEFAULT_ROWS), runs, values.folder);
+  }
+  if (values.brokers === '') {
+    say('Kafka           left out: name a broker with --brokers or KAFKA_BROKERS');
+    process.exitCode = positionals.includes('kafka') ? 2 : 0;
+  } else {
+    const { brokers, compression, folder } = values;
+    await benchKafka({ brokers, compression, folder, runs, rows: rows(DEFAULT_KAFKA_ROWS) });
+  }
 }
 
 interface Measured {

@@ -1,10 +1,12 @@
 import type { Committed, Transaction, Writer } from '../broker/broker.ts';
-import { BrokerFullError } from '../broker/errors.ts';
+import { BrokerFullError, UnknownOutcomeError } from '../broker/errors.ts';
 import type { Clock } from '../system/clock.ts';
 import type { Logger } from '../system/logger.ts';
 
 const FIRST_PAUSE_MS = 100;
 const LONGEST_PAUSE_MS = 5_000;
+/** What a commit under way is given when its stage is told to stop. */
+const COMMIT_GRACE_MS = 5_000;
 
 /** Resolves after `ms`, or early when `signal` aborts. */
 export function pause(clock: Clock, ms: number, signal: AbortSignal): Promise<void> {
@@ -24,10 +26,44 @@ export function pause(clock: Clock, ms: number, signal: AbortSignal): Promise<vo
 }
 
 /**
+ * A commit waits for a broker that is away, and its stage may have to stop meanwhile. Then the writer
+ * is closed under it; whether it took effect shows when the partition is restored.
+ */
+function unlessGivenUp(
+  committing: Promise<Committed>,
+  writer: Writer,
+  { clock, signal }: { readonly clock: Clock; readonly signal: AbortSignal },
+): Promise<Committed> {
+  return new Promise((resolve, reject) => {
+    let cancel = (): void => undefined;
+    const giveUp = (): void => {
+      cancel = clock.after(COMMIT_GRACE_MS, () => {
+        void writer.close().catch(() => undefined);
+        reject(
+          new UnknownOutcomeError(
+            `writer ${writer.name}: told to stop while its commit had no answer for ${String(COMMIT_GRACE_MS)} ms; ` +
+              'whether it took effect shows when the partition is opened again',
+          ),
+        );
+      });
+    };
+    signal.addEventListener('abort', giveUp, { once: true });
+    if (signal.aborted) {
+      giveUp();
+    }
+    committing.then(resolve, reject).finally(() => {
+      cancel();
+      signal.removeEventListener('abort', giveUp);
+    });
+  });
+}
+
+/**
  * Commits what `fill` puts into a transaction. Where the broker has no room, nothing was written:
  * the stage stays here, and with it everything above it, until there is room again. Any other
  * failure is the caller's.
  *
+ * @throws UnknownOutcomeError also when `signal` aborted and the commit found no end soon after
  * @returns undefined when `signal` aborted while waiting for room.
  */
 export async function commitWhenThereIsRoom(
@@ -40,7 +76,7 @@ export async function commitWhenThereIsRoom(
     const transaction = writer.begin();
     fill(transaction);
     try {
-      const committed = await transaction.commit();
+      const committed = await unlessGivenUp(transaction.commit(), writer, { clock, signal });
       if (pauseMs > FIRST_PAUSE_MS) {
         log.info({ writer: writer.name }, 'there is room again: going on');
       }

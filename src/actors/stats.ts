@@ -11,6 +11,8 @@ export interface FileWatcherStats {
   waiting: number;
   /** Folders that the last finished scan could not list. */
   unreadable: number;
+  /** Files that failed at another replica while a sweep waited for them. */
+  failedElsewhere: number;
 }
 
 export interface PublisherStats {
@@ -48,7 +50,7 @@ export interface PipelineStats {
 
 export function emptyStats(partitions: number): PipelineStats {
   return {
-    fileWatcher: { scans: 0, files: 0, waiting: 0, unreadable: 0 },
+    fileWatcher: { scans: 0, files: 0, waiting: 0, unreadable: 0, failedElsewhere: 0 },
     publisher: {
       file: undefined,
       filesDone: 0,

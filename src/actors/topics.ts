@@ -12,9 +12,17 @@ export interface TopicNames {
   readonly regions: string;
   /** Published models, one partition. */
   readonly models: string;
+  /**
+   * Header of a rows message that says which lines of which file it holds (`src/rows/origin.ts`). Named
+   * after the group, because a file is in the ledger of whoever published it: to another group that
+   * counts the same rows they are foreign.
+   */
+  readonly originHeader: string;
 }
 
 export interface TopicSettings {
+  /** All replicas of one Geoflock have the same; two that count the same rows apart have different ones. */
+  readonly group: string;
   readonly prefix: string;
   readonly rows: string;
   readonly partitions: number;
@@ -25,14 +33,33 @@ export interface Retention {
   readonly ageMs: number;
 }
 
-export function topicNames({ prefix, rows }: TopicSettings): TopicNames {
+/** Rows that this group rejected stand in the topic named after the rows alone. */
+const DEFAULT_GROUP = 'geoflock';
+
+export function topicNames({ group, prefix, rows }: TopicSettings): TopicNames {
   return {
     rows: `${prefix}${rows}`,
-    rejected: `${prefix}${rows}.rejected`,
-    files: `${prefix}geoflock.files`,
-    regions: `${prefix}geoflock.regions`,
-    models: `${prefix}geoflock.models`,
+    rejected: `${prefix}${rows}.rejected${group === DEFAULT_GROUP ? '' : `.${group}`}`,
+    files: `${prefix}${group}.files`,
+    regions: `${prefix}${group}.regions`,
+    models: `${prefix}${group}.models`,
+    originHeader: `${prefix}${group}-origin`,
   };
+}
+
+/** The names of the consumer groups: who owns what. */
+export interface GroupNames {
+  /** Over the rows topic: who clusters a partition. Also the first part of all transactional ids. */
+  readonly rows: string;
+  /** Over the files table: who publishes the files of a partition. */
+  readonly ingest: string;
+  /** Over the models topic: who publishes the model. */
+  readonly models: string;
+}
+
+export function groupNames({ group, prefix }: Pick<TopicSettings, 'group' | 'prefix'>): GroupNames {
+  const name = `${prefix}${group}`;
+  return { rows: name, ingest: `${name}.ingest`, models: `${name}.models` };
 }
 
 export function topicSpecs(
@@ -65,8 +92,7 @@ export const SUMMARY_PREFIX = 'summary/';
 
 /** Keys of the files table. */
 export const TOTALS_KEY = 'totals';
+/** In partition 0: the rows topic named after it was made by Geoflock. */
+export const CREATED_PREFIX = 'created/';
 export const FILE_PREFIX = 'file/';
 export const CLOSED_PREFIX = 'closed/';
-
-/** Header of a rows message that says which lines of which file it holds (`src/rows/origin.ts`). */
-export const ORIGIN_HEADER = 'geoflock-origin';

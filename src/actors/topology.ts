@@ -47,10 +47,10 @@ import { partitionsActor } from './partitions/partitions-actor.ts';
 import { allocateReadBuffers } from './publisher/file-reader.ts';
 import { publisherActor } from './publisher/publisher-actor.ts';
 import type { AfterReading } from './publisher/settle.ts';
-import { RowPacker } from './publisher/row-packer.ts';
+import { packing, RowPacker } from './publisher/row-packer.ts';
 import { type Fold, fold } from './region/region-actor.ts';
 import { emptyStats, type PipelineStats } from './stats.ts';
-import { type TopicNames, topicNames } from './topics.ts';
+import { groupNames, type TopicNames, topicNames } from './topics.ts';
 
 /** Rows of one publish transaction, and of one parse slice of a partition. */
 const TRANSACTION_ROWS = 65_536;
@@ -88,6 +88,7 @@ export function startTopology(
 ): Topology {
   const { clustering, connections: limits, input, regions, source, topics: topicSettings } = configuration;
   const topics = topicNames(topicSettings);
+  const groups = groupNames(topicSettings);
   const { partitions } = topicSettings;
   const stats = emptyStats(partitions);
   const budget = new ByteBudget(configuration.memory.budget);
@@ -95,13 +96,15 @@ export function startTopology(
   const connect = (name: string, thresholds: Cost, guaranteedBytes = 0): Connection =>
     connections.register(new Connection({ name, thresholds, budget, guaranteedBytes }));
   const supervision = supervisionOf(configuration);
-  const ledger = ledgerStore(broker, topics.files, partitions, source.name);
+  const { ownership } = configuration.ingest;
+  const ledger = ledgerStore(broker, { table: topics.files, partitions, source: source.name, ownership });
 
   const aggregator = system.start(
     centroidAggregatorActor({
       broker,
       topics,
       partitions,
+      group: groups.models,
       model: {
         k: clustering.k,
         seed: clustering.seed,
@@ -129,11 +132,14 @@ export function startTopology(
   const partitionsAddress = system.start(
     partitionsActor({
       broker,
-      rowsTopic: topics.rows,
+      topics,
+      partitions,
+      group: groups.rows,
       supervision: { strategy: 'one-for-one', ...supervision },
-      partition: (partition, requests) =>
+      partition: (claim, requests, giveUp) =>
         partitionActor({
-          partition,
+          claim,
+          giveUp,
           broker,
           topics,
           settings,
@@ -141,7 +147,7 @@ export function startTopology(
           scratch,
           connect: () =>
             connect(
-              `partition-${String(partition)}=>regions`,
+              `partition-${String(claim.partition)}=>regions`,
               limits.rows,
               guaranteedRowBytes(configuration),
             ),
@@ -149,23 +155,31 @@ export function startTopology(
           poison,
           requests,
           fold: options.fold ?? fold,
-          stats: statsOf(stats, partition),
+          stats: statsOf(stats, claim.partition),
         }),
     }),
   );
 
   const buffers = allocateReadBuffers(transactionBytes(configuration), TRANSACTION_ROWS);
-  const packer = new RowPacker({ level: regions.level, partitions, capacity: TRANSACTION_ROWS });
+  let packer: RowPacker | undefined;
   const ingest = system.start(
     ingestActor({
       supervision: { strategy: 'all-for-one', ...supervision },
       schedule,
       sampleEvery: configuration.sample.every ?? undefined,
-      publisher: (requests) =>
+      broker,
+      ledger: {
+        table: topics.files,
+        partitions,
+        group: ownership === 'shared' ? groups.ingest : undefined,
+      },
+      publisher: ({ ownership, requests }, giveUp) =>
         publisherActor({
           broker,
           topics,
           ledger,
+          ownership,
+          giveUp,
           settings: {
             directory: input.directory,
             sourceName: source.name,
@@ -179,12 +193,19 @@ export function startTopology(
             logLimitBytes: limits.log.bytes,
           },
           buffers,
-          packer,
+          packer: (ours) =>
+            (packer ??= new RowPacker({
+              level: regions.level,
+              partitions,
+              capacity: TRANSACTION_ROWS,
+              packing: packing(configuration.publisher.linesPerMessage, ours),
+              originHeader: topics.originHeader,
+            })),
           connect: () => connect('publisher', { rows: TRANSACTION_ROWS, bytes: buffers.bytes.length }),
           requests,
           stats: stats.publisher,
         }),
-      fileWatcher: (publisher, requests) =>
+      fileWatcher: (publisher, { ownership, requests }) =>
         fileWatcherActor({
           settings: {
             directory: input.directory,
@@ -195,6 +216,7 @@ export function startTopology(
             events: input.events,
           },
           ledger,
+          ownership,
           rules: { settles: input.after !== 'keep', retryFailedBefore: options.startedAt },
           publisher,
           // The publisher takes half of the budget at most: found files must not take the rest.
@@ -242,6 +264,7 @@ function partitionSettings(configuration: Configuration): PartitionSettings {
     level: regions.level,
     features: regions.features,
     maxFutureMs: source.maxFuture,
+    startPosition: partitions.startPosition,
   };
 }
 

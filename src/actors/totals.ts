@@ -17,6 +17,7 @@ export interface Totals {
   readonly nextOffsets: readonly number[];
 }
 
+/** Sums over the whole group: what any replica has committed. */
 export async function readTotals(broker: Broker, topics: TopicNames, partitions: number): Promise<Totals> {
   const files = { done: 0, failed: 0 };
   const rows = { read: 0, counted: 0, rejected: 0 };
@@ -27,13 +28,18 @@ export async function readTotals(broker: Broker, topics: TopicNames, partitions:
       rejectedByReason[reason] = (rejectedByReason[reason] ?? 0) + count;
     }
   };
-  for (let partition = 0; partition < partitions; partition++) {
-    const ingest = await ledgerTotals(broker, topics.files, partition);
-    files.done += ingest.done;
-    files.failed += ingest.failed;
-    rows.read += ingest.read;
-    rows.rejected += ingest.rejected;
-    addReasons(ingest.rejectedByReason);
+  const all = Array.from({ length: partitions }, (_, partition) => partition);
+  // The ledger last: rows that are counted are known as read there.
+  await Promise.all(all.map((partition) => broker.refreshTable(topics.regions, partition)));
+  await Promise.all(all.map((partition) => broker.refreshTable(topics.files, partition)));
+  for (const partition of all) {
+    for await (const ingest of ledgerTotals(broker, topics.files, partition)) {
+      files.done += ingest.done;
+      files.failed += ingest.failed;
+      rows.read += ingest.read;
+      rows.rejected += ingest.rejected;
+      addReasons(ingest.rejectedByReason);
+    }
     const stored = await broker.tableGet(topics.regions, partition, PROGRESS_KEY);
     const progress = stored === undefined ? undefined : decodeProgress(stored);
     rows.read += progress?.foreign ?? 0;

@@ -1,8 +1,8 @@
 /**
  * The broker port: what Geoflock needs of a partitioned durable log with transactions.
  *
- * Two adapters implement it, `embedded/` (lmdb, the default) and later `kafka/`; one conformance
- * suite runs against each. Everything exactly-once stands on four promises of this file:
+ * Two adapters implement it, `embedded/` (lmdb, the default) and `kafka/`; one conformance suite runs
+ * against each. Everything exactly-once stands on four promises of this file:
  *
  * 1. A transaction's records and table entries become visible together or not at all.
  * 2. Opening a writer fences every earlier writer of the same name: their commits reject with
@@ -49,7 +49,7 @@ export interface TopicSpec {
 }
 
 export interface Retention {
-  /** Of the whole topic, over all its partitions. */
+  /** Of the whole topic, over all its partitions; `Infinity`: no limit. */
   readonly bytes: number;
   readonly ageMs: number;
   /**
@@ -64,15 +64,21 @@ export interface Broker {
 
   /**
    * Creates the topics that are missing and checks those that exist.
+   * @returns the names of those it created.
    * @throws TopicMismatchError naming topic, expected and found partitions, and the remedy.
    */
-  declareTopics(topics: readonly TopicSpec[]): Promise<void>;
-
-  /** Opens the writer `name`, fencing any earlier one of that name. */
-  openWriter(name: string): Promise<Writer>;
+  declareTopics(topics: readonly TopicSpec[]): Promise<readonly string[]>;
 
   /**
-   * Joins `group` over all partitions of `topic`. What this process owns is told to `listener`;
+   * Opens the writer `name`, fencing any earlier one of that name. With `claim`, the membership is
+   * confirmed with the group first: an owner that slept through its expulsion must not fence the
+   * rightful one. Waits while the broker cannot be reached, until `claim.signal` aborts.
+   * @throws NotOwnerError the partition is not, or no longer, this process's.
+   */
+  openWriter(name: string, claim?: OwnershipClaim): Promise<Writer>;
+
+  /**
+   * Joins `group` over all partitions of `topic`, a log or a table. What this process owns is told to `listener`;
    * `revoked` is awaited before the partitions can be handed to somebody else, where the broker
    * allows that.
    */
@@ -84,10 +90,16 @@ export interface Broker {
   /** First retained offset, and the offset the next record will get. */
   offsets(topic: string, partition: number): Promise<{ readonly first: number; readonly end: number }>;
 
-  /** All live entries of one table partition as last committed, in ascending order of their keys. */
+  /**
+   * Brings what `tableEntries` and `tableGet` answer for a table partition up to everything that was
+   * committed before the call, by whomever. What this process commits itself they show at once.
+   */
+  refreshTable(table: string, partition: number): Promise<void>;
+
+  /** All live entries of one table partition as last refreshed, in ascending order of their keys. */
   tableEntries(table: string, partition: number, prefix?: string): AsyncIterable<TableEntry>;
 
-  /** One live entry as last committed; the bytes are the caller's own. */
+  /** One live entry as last refreshed; the bytes are the caller's own. */
   tableGet(table: string, partition: number, key: string): Promise<Uint8Array | undefined>;
 
   /**
@@ -103,14 +115,23 @@ export interface Broker {
 }
 
 export interface AssignmentListener {
-  assigned(partitions: readonly number[]): Promise<void>;
+  assigned(partitions: readonly number[], membership: Membership): Promise<void>;
   revoked(partitions: readonly number[]): Promise<void>;
   /** Membership was lost for good (not a rebalance): the owner must fail loudly. */
   failed(error: Error): void;
 }
 
+/** Why this process may write as the owner of a partition. */
+export interface OwnershipClaim {
+  readonly membership: Membership;
+  readonly partition: number;
+  /** Ends the wait for a broker that cannot be reached. */
+  readonly signal?: AbortSignal;
+}
+
 export interface Membership {
   readonly group: string;
+  /** Partitions that were told to `assigned` and not yet to `revoked`. */
   readonly owned: readonly number[];
   leave(): Promise<void>;
 }

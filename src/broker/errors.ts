@@ -33,3 +33,28 @@ export class StoreLockedError extends BrokerError {
 export class StoreUnusableError extends BrokerError {
   override readonly name = 'StoreUnusableError';
 }
+
+/** The partition is not, or no longer, this process's: whoever owns it goes on. */
+export class NotOwnerError extends BrokerError {
+  override readonly name = 'NotOwnerError';
+}
+
+/** The broker cannot be reached. Waited out while running; at the start only for so long. */
+export class BrokerUnavailableError extends BrokerError {
+  override readonly name = 'BrokerUnavailableError';
+}
+
+/** The broker refused: credentials, or a right that is missing. */
+export class AccessDeniedError extends BrokerError {
+  override readonly name = 'AccessDeniedError';
+}
+
+/** A topic that was there is gone, or shorter than what was read of it: deleted, perhaps made anew. */
+export class TopicLostError extends BrokerError {
+  override readonly name = 'TopicLostError';
+}
+
+/** A record does not fit into what the broker accepts for its topic. */
+export class RecordTooLargeError extends BrokerError {
+  override readonly name = 'RecordTooLargeError';
+}

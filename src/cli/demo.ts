@@ -1,15 +1,15 @@
 import { mkdirSync } from 'node:fs';
 import { relative } from 'node:path';
-import { BrokerError } from '../broker/errors.ts';
 import type { Model } from '../clustering/model.ts';
 import type { Configuration } from '../config/schema.ts';
 import { generateFiles } from '../generator/generate.ts';
-import { NO_TIMEOUT_MS, type Pipeline, startPipeline } from '../pipeline.ts';
+import { NO_TIMEOUT_MS, type Pipeline } from '../pipeline.ts';
 import { type LiveView, liveLine, liveTable } from './live-table.ts';
 import { createLogger } from './logging.ts';
 import { clusterTable, grouped } from './result.ts';
-import { aborted, reportProblem } from './run.ts';
+import { reportProblem } from './run.ts';
 import { untilStopped } from './signals.ts';
+import { aborted, startOrSay } from './start.ts';
 import { EXIT_FAILURE, EXIT_OK, type Output, UsageError } from './usage.ts';
 
 export interface DemoOptions {
@@ -54,21 +54,12 @@ export async function demoCommand(
   };
   let model: Model | undefined;
   return await untilStopped(async (signal) => {
-    let pipeline: Pipeline;
-    try {
-      pipeline = await startPipeline(settings, {
-        log,
-        live: true,
-        onModel: (published) => {
-          model = published;
-        },
-      });
-    } catch (error) {
-      if (error instanceof BrokerError) {
-        output.err(`geoflock: ${error.message}\n`);
-        return EXIT_FAILURE;
-      }
-      throw error;
+    const onModel = (published: Model): void => {
+      model = published;
+    };
+    const pipeline = await startOrSay(settings, { log, live: true, onModel }, output, signal);
+    if (pipeline === undefined) {
+      return EXIT_FAILURE;
     }
     const generating = new AbortController();
     const generator = generateFiles(

@@ -6,7 +6,7 @@ import { clusterTable, grouped } from './result.ts';
 
 /** What the table reads of a pipeline. */
 export interface LiveSource {
-  readonly broker: Pick<Broker, 'unconsumed'>;
+  readonly broker: Pick<Broker, 'kind' | 'unconsumed'>;
   readonly topology: Pick<Topology, 'connections' | 'stats' | 'topics'>;
   actors(): readonly ActorInfo[];
 }
@@ -105,7 +105,8 @@ function stageLines(pipeline: LiveSource): readonly StageLine[] {
     {
       stage: 'partitions',
       doing: `${grouped(sum(partitions.map(({ rowsCounted }) => rowsCounted)))} rows counted`,
-      queue: `${(log.bytes / 2 ** 20).toFixed(1)} MiB in log`,
+      // How far behind one's own Kafka is, its tools tell.
+      queue: broker.kind === 'kafka' ? '' : `${(log.bytes / 2 ** 20).toFixed(1)} MiB in log`,
       restarts: restarts(/^partitions\/partition-\d+$/),
     },
     {

@@ -1,4 +1,5 @@
-import { destination, type Logger as PinoLogger, pino, stdTimeFunctions } from 'pino';
+import { destination, type Logger as PinoLogger, pino, stdSerializers, stdTimeFunctions } from 'pino';
+import { BrokerError } from '../broker/errors.ts';
 import type { Configuration } from '../config/schema.ts';
 import type { Logger } from '../system/logger.ts';
 
@@ -24,11 +25,22 @@ export async function createLogger(options: LoggingOptions): Promise<Logger> {
     // Nobody reads the log any more (a closed pipe, a full disk). That is no reason to stop working,
     // and there is no place left to say it.
   });
-  const settings = { level: options.level, base: null, timestamp: stdTimeFunctions.isoTime };
+  const settings = {
+    level: options.level,
+    base: null,
+    timestamp: stdTimeFunctions.isoTime,
+    serializers: { err: tellError },
+  };
   const logger: PinoLogger = human
     ? pino(settings, await humanStream(output, terminal))
     : pino({ ...settings, formatters: { level: (label) => ({ level: label }) } }, output);
   return logger;
+}
+
+/** What the broker's errors say is meant for the operator; where in the code it was found is not. */
+function tellError(error: Error): object {
+  const expected = error instanceof BrokerError && error.name !== 'BrokerError';
+  return expected ? { type: error.name, message: error.message } : stdSerializers.err(error);
 }
 
 async function humanStream(

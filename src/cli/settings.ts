@@ -12,6 +12,8 @@ export interface SettingFlags {
   readonly config?: string;
   readonly settleTimeout?: string;
   readonly logLevel?: string;
+  readonly brokers?: string;
+  readonly waitForBroker?: string;
 }
 
 const KEYS = [
@@ -20,6 +22,8 @@ const KEYS = [
   ['report', '--report', 'report.directory'],
   ['settleTimeout', '--settle-timeout', 'input.settleTimeout'],
   ['logLevel', '--log-level', 'log.level'],
+  ['brokers', '--brokers', 'broker.kafka.brokers'],
+  ['waitForBroker', '--wait-for-broker', 'broker.wait'],
 ] as const;
 
 export function addSettingFlags(command: Command): Command {
@@ -32,6 +36,14 @@ export function addSettingFlags(command: Command): Command {
       '--settle-timeout <duration>',
       'how long a file may go on changing before it counts as failed (default: 60s)',
     )
+    .option(
+      '--brokers <host:port,...>',
+      'a Kafka to use in place of the embedded broker (default: GEOFLOCK_KAFKA_BROKERS)',
+    )
+    .option(
+      '--wait-for-broker <duration>',
+      'how long to wait at the start for a Kafka that cannot be reached (default: 60s)',
+    )
     .option('--log-level <level>', 'debug, info, warn, error or silent (default: info)');
 }
 
@@ -42,6 +54,10 @@ export async function loadSettings(flags: SettingFlags): Promise<LoadedConfigura
     const value = flags[name];
     return value === undefined ? [] : [{ flag, key, value }];
   });
+  if (flags.brokers !== undefined) {
+    // Who names brokers here means them, whatever the files say.
+    given.push({ flag: '--brokers', key: 'broker.kind', value: 'kafka' });
+  }
   return loadConfiguration({ directory: flags.config, flags: given });
 }
 

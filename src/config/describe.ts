@@ -1,7 +1,7 @@
 import { branch, layer, type Tree } from './tree.ts';
 import type { ConfigurationEntry } from './load.ts';
 
-/** Aligned lines of key, value as written (folders: as used) and source, for a human. */
+/** Aligned lines of key, value as written (paths: as used) and source, for a human. */
 export function configurationTable(entries: readonly ConfigurationEntry[]): string {
   const rows = entries.map((entry) => [entry.key, shown(entry), entry.source] as const);
   const width = (column: 0 | 1): number => Math.max(0, ...rows.map((row) => row[column].length));
@@ -16,8 +16,8 @@ function shown({ key, written, value }: ConfigurationEntry): string {
   if (written === null) {
     return '-';
   }
-  const isFolder = key.endsWith('.directory') || key === 'input.moveTo';
-  const printed = isFolder ? value : written;
+  const isPath = key.endsWith('.directory') || key === 'input.moveTo' || /\.tls\.(?:ca|cert|key)$/.test(key);
+  const printed = isPath ? value : written;
   return typeof printed === 'string' && printed !== '' ? printed : JSON.stringify(printed);
 }
 

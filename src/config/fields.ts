@@ -69,6 +69,17 @@ export function count(bounds: NumberBounds): z.ZodType<number> {
   });
 }
 
+/** A whole number, or the word `auto`. */
+export function countOrAuto(bounds: NumberBounds): z.ZodType<number | 'auto'> {
+  return parsed<number | 'auto'>(`auto, or a whole number${range(bounds, String)}`, (value) => {
+    const number = asNumber(value);
+    return value === 'auto' ||
+      (number !== undefined && Number.isSafeInteger(number) && within(number, bounds))
+      ? (number ?? 'auto')
+      : undefined;
+  });
+}
+
 /** A number from 0 to 1. */
 export function share(): z.ZodType<number> {
   return parsed('a number from 0 to 1', (value) => {
@@ -116,6 +127,21 @@ export function size(bounds: NumberBounds): z.ZodType<number> {
   );
 }
 
+/** A size, or `off`, which reads as null. */
+export function sizeOrOff(bounds: NumberBounds): z.ZodType<number | null> {
+  return parsed<number | null>(
+    `off, or a size${range(bounds, formatSize)}, such as 64KiB, 32MiB, 10GiB or a number of bytes`,
+    (value) => {
+      if (value === 'off' || value === false) {
+        return null;
+      }
+      const bytes =
+        typeof value === 'string' || typeof value === 'number' ? parseSize(String(value)) : undefined;
+      return within(bytes, bounds) ? bytes : undefined;
+    },
+  );
+}
+
 export function flag(): z.ZodType<boolean> {
   return parsed('true or false', (value) => {
     if (typeof value === 'boolean') {
@@ -137,6 +163,68 @@ export function text(expects: string, pattern: RegExp): z.ZodType<string> {
     const written = typeof value === 'number' ? String(value) : value;
     return typeof written === 'string' && pattern.test(written) ? written : undefined;
   });
+}
+
+/** Text of any form, or nothing (an empty text or null), which reads as null. */
+export function textOrNone(): z.ZodType<string | null> {
+  return parsed<string | null>('text, or nothing', asTextOrNone);
+}
+
+/** As `textOrNone`, and never printed. */
+export function secretOrNone(): z.ZodType<string | null> {
+  // A number is refused: 0123 in YAML is not the text that was written.
+  const expects = 'text, or nothing (a number needs quotes)';
+  return parsed<string | null>(expects, asTextOrNone).register(keyFacts, { expects, secret: true });
+}
+
+function asTextOrNone(value: unknown): string | null | undefined {
+  if (value === '' || value === null) {
+    return null;
+  }
+  return typeof value === 'string' && !value.includes('\0') ? value : undefined;
+}
+
+const DEFAULT_KAFKA_PORT = 9092;
+
+/** Brokers as a list or separated by commas; `host:port` when read. */
+export function brokerList(): z.ZodType<readonly string[]> {
+  return parsed<readonly string[]>(
+    `brokers as host:port separated by commas, such as kafka-1:9092,kafka-2:9092 (${String(DEFAULT_KAFKA_PORT)} where no port is named)`,
+    (value) => {
+      const written: unknown[] | undefined = Array.isArray(value)
+        ? value
+        : typeof value === 'string'
+          ? value.split(',')
+          : undefined;
+      const brokers = written?.map(asBroker);
+      return brokers?.every((broker) => broker !== undefined) === true ? brokers : undefined;
+    },
+  );
+}
+
+function asBroker(value: unknown): string | undefined {
+  const match = typeof value === 'string' ? /^([A-Za-z0-9._-]+)(?::(\d{1,5}))?$/.exec(value.trim()) : null;
+  const port = Number(match?.[2] ?? DEFAULT_KAFKA_PORT);
+  return match === null || port < 1 || port > 65_535 ? undefined : `${match[1] ?? ''}:${String(port)}`;
+}
+
+/** An address that begins with http:// or https://, or nothing, which reads as null. */
+export function webAddressOrNone(): z.ZodType<string | null> {
+  return parsed<string | null>('an address that begins with https:// or http://, or nothing', (value) => {
+    if (value === '' || value === null) {
+      return null;
+    }
+    return typeof value === 'string' && /^https?:\/\//i.test(value) && URL.canParse(value)
+      ? value
+      : undefined;
+  });
+}
+
+/** A file, or nothing (an empty text or null), which reads as null. Absolute when read. */
+export function fileOrNone(): z.ZodType<string | null> {
+  return parsed<string | null>('the path of a file, or nothing', (value) =>
+    value === '' || value === null ? null : asFolder(value),
+  );
 }
 
 function asFolder(value: unknown): string | undefined {

@@ -11,7 +11,7 @@ import {
   flagSources,
   readSources,
 } from './sources.ts';
-import { isTree, layer, type Tree, valueAt } from './tree.ts';
+import { branch, isTree, layer, type Tree, valueAt } from './tree.ts';
 
 export interface LoadOptions {
   /** The user's configuration folder (`--config`). */
@@ -45,7 +45,7 @@ const PACKAGE_DIRECTORY = fileURLToPath(new URL('../../config', import.meta.url)
  * @throws ConfigurationError that names every wrong key, its value and what was expected.
  */
 export function loadConfiguration(options: LoadOptions = {}): LoadedConfiguration {
-  const sources = [
+  const [defaults, ...given] = [
     ...readSources({
       packageDirectory: PACKAGE_DIRECTORY,
       userDirectory: options.directory === undefined ? undefined : path.resolve(options.directory),
@@ -53,8 +53,21 @@ export function loadConfiguration(options: LoadOptions = {}): LoadedConfiguratio
     }),
     ...flagSources(options.flags ?? []),
   ];
+  const sources = [...(defaults === undefined ? [] : [defaults]), ...brokerKindOf(given), ...given];
   const { value, entries } = resolve(configurationSchema, sources);
   return { configuration: value, entries };
+}
+
+/** Naming brokers means Kafka, below whoever says otherwise. The defaults are not among `given`. */
+function brokerKindOf(given: readonly ConfigurationSource[]): ConfigurationSource[] {
+  const brokers = ['broker', 'kafka', 'brokers'];
+  const naming = given.findLast(({ values }) => valueAt(values, brokers) !== undefined);
+  const named = valueAt(naming?.values, brokers);
+  if (naming === undefined || (Array.isArray(named) && named.length === 0)) {
+    return [];
+  }
+  const describe = (): string => `broker.kafka.brokers (${naming.describe(brokers)})`;
+  return [{ values: branch(['broker', 'kind'], 'kafka'), describe }];
 }
 
 /** Validates what `sources` say together; the last source that has a key decides it. */
@@ -99,7 +112,10 @@ function describeIssue(
   if (value === undefined) {
     return [`${key}: missing, ${expected}`];
   }
-  const shown = facts?.secret === true ? HIDDEN : JSON.stringify(value);
+  const hidden = [...known.leaves].some(
+    ([leaf, { secret }]) => secret === true && (leaf === key || leaf.startsWith(`${key}.`)),
+  );
+  const shown = hidden ? HIDDEN : JSON.stringify(value);
   return [`${key}: ${shown} (${sourceOf(issue.path) ?? 'unknown source'}): ${expected}`];
 }
 
@@ -112,10 +128,11 @@ function entriesOf(data: unknown, merged: Tree, known: KnownKeys, sourceOf: Sour
       continue;
     }
     const used = valueAt(data, at);
+    const hidden = facts.secret === true && used !== null;
     entries.push({
       key,
-      written: facts.secret === true ? HIDDEN : written,
-      value: facts.secret === true ? HIDDEN : used instanceof RegExp ? used.source : used,
+      written: hidden ? HIDDEN : written,
+      value: hidden ? HIDDEN : used instanceof RegExp ? used.source : used,
       source: sourceOf(at) ?? 'unknown source',
     });
   }
@@ -125,6 +142,8 @@ function entriesOf(data: unknown, merged: Tree, known: KnownKeys, sourceOf: Sour
 function freeze<T>(value: T): T {
   if (isTree(value) && !(value instanceof RegExp)) {
     Object.values(value).forEach(freeze);
+    Object.freeze(value);
+  } else if (Array.isArray(value)) {
     Object.freeze(value);
   }
   return value;

@@ -3,6 +3,7 @@ import { z } from 'zod';
 import {
   column,
   count,
+  countOrAuto,
   duration,
   durationOrOff,
   flag,
@@ -15,6 +16,7 @@ import {
   utcOffset,
   wholeNamePattern,
 } from './fields.ts';
+import { kafkaChecks, kafkaSchema } from './kafka-schema.ts';
 
 /**
  * The whole configuration. Defaults, and what each key means to a user, stand in
@@ -73,18 +75,23 @@ export const configurationSchema = z
       maxLineBytes: size({ min: 64, max: 16 * 2 ** 20 }),
       maxFuture: duration({ max: tenYears }),
     }),
+    ingest: z.strictObject({ ownership: oneOf('shared', 'local') }),
     /** `every` is null when the test source is off. */
     sample: z.strictObject({ every: durationOrOff({ min: 10 }) }),
     publisher: z.strictObject({
       transactionBytes: size({ min: 1024, max: 2 ** 30 }),
+      linesPerMessage: countOrAuto({ min: 1, max: 100_000 }),
     }),
     topics: z.strictObject({
+      group: text('a name of letters, digits, dots, hyphens and underscores', /^[A-Za-z0-9._-]{1,100}$/),
       prefix: topicPrefix,
       rows: topicName,
       partitions: count({ min: 1, max: 1024 }),
     }),
     broker: z.strictObject({
-      kind: oneOf('embedded'),
+      kind: oneOf('embedded', 'kafka'),
+      wait: duration(),
+      kafka: kafkaSchema,
       embedded: z.strictObject({
         mapSize: size({ min: 2 ** 20, max: 2 ** 46 }),
         safeRestore: flag(),
@@ -99,6 +106,7 @@ export const configurationSchema = z
     }),
     memory: z.strictObject({ budget: size({ min: 1 }) }),
     partitions: z.strictObject({
+      startPosition: oneOf('earliest', 'latest'),
       fanOutRows: count({ min: 1, max: 2 ** 24 }),
       fanOutIdle: duration({ max: 60_000 }),
     }),
@@ -133,7 +141,7 @@ export const configurationSchema = z
     }
   });
 
-type DeepReadonly<T> = T extends RegExp
+type DeepReadonly<T> = T extends RegExp | readonly string[]
   ? T
   : T extends object
     ? { readonly [K in keyof T]: DeepReadonly<T[K]> }
@@ -180,6 +188,34 @@ function* crossChecks(all: Configuration): Generator<readonly [string, string]> 
     yield ['supervision.maxBackoff', 'expected at least supervision.initialBackoff'];
   }
   yield* columnChecks(source.columns);
+  yield* topicChecks(all.topics);
+  if (all.broker.kind === 'kafka') {
+    yield* kafkaChecks(all.broker.kafka);
+  }
+}
+
+/** Kafka's limit for the name of a topic. */
+const MAX_TOPIC_NAME = 249;
+
+function* topicChecks({
+  group,
+  prefix,
+  rows,
+}: Configuration['topics']): Generator<readonly [string, string]> {
+  if (rows === '.' || rows === '..') {
+    yield ['topics.rows', 'expected another name, because no topic can be called so'];
+  }
+  if (rows.startsWith(`${group}.`)) {
+    yield ['topics.rows', `expected a name that does not begin with topics.group and a dot (${group}.)`];
+  }
+  // The longest name that is made of them.
+  const longest = `${prefix}${rows}.rejected.${group}`.length;
+  if (longest > MAX_TOPIC_NAME) {
+    yield [
+      'topics.rows',
+      `expected a shorter name: with topics.prefix and topics.group the topic of rejected rows has ${String(longest)} characters, and Kafka takes ${String(MAX_TOPIC_NAME)}`,
+    ];
+  }
 }
 
 function* columnChecks(columns: Configuration['source']['columns']): Generator<readonly [string, string]> {

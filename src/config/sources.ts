@@ -41,11 +41,21 @@ const parser = {
 } as unknown as NonNullable<Load['options']['parser']>;
 
 function parseText(type: string, filename: string, content: string): object | undefined {
-  const value: unknown = /^ya?ml$/.test(type) ? parseYaml(content) : json5Parser(filename, content);
+  const value: unknown = /^ya?ml$/.test(type) ? yaml(content) : json5Parser(filename, content);
   if (value !== undefined && value !== null && !isTree(value)) {
     throw new Error('expected groups of keys, such as "log:" with "level: info" below');
   }
   return value ?? undefined;
+}
+
+function yaml(content: string): unknown {
+  try {
+    return parseYaml(content);
+  } catch (error) {
+    // Its message goes on with the lines around, which may hold a password; so may what it quotes.
+    const [reason = ''] = messageOf(error).split('\n');
+    throw new Error(reason.replaceAll(/"[^"]*"/g, '"..."'), { cause: error });
+  }
 }
 
 /**

@@ -17,6 +17,8 @@ const ID_AT = 5;
 /** A varint of an integer below 2^53. */
 const MAX_VARINT_BYTES = 8;
 const INITIAL_BYTES = 4096;
+/** Small headers share blocks of this size: with one line a message there are as many as rows. */
+const BLOCK_BYTES = 32 * 1024;
 const encoder = new TextEncoder();
 
 export interface Origin {
@@ -39,13 +41,18 @@ export interface OriginEncoder {
    * @throws RangeError unless both numbers are safe integers and neither is below the line before
    */
   append(line: number, byte: number): void;
-  /** The header, in bytes of its own. */
+  /** The header, in bytes that nobody writes again. */
   finish(): Uint8Array;
 }
 
 class ReusingOriginEncoder implements OriginEncoder {
   #buffer = new Uint8Array(INITIAL_BYTES);
+  #fileId: string | undefined;
+  /** End of the file id in `#buffer`. */
+  #idEnd = ID_AT;
   #at = ID_AT;
+  #block = new Uint8Array(0);
+  #blockAt = 0;
   #count = 0;
   #line = 0;
   #byte = 0;
@@ -59,15 +66,20 @@ class ReusingOriginEncoder implements OriginEncoder {
   }
 
   start(fileId: string): void {
-    const id = encoder.encode(fileId);
-    this.#at = ID_AT;
     this.#count = 0;
     this.#line = 0;
     this.#byte = 0;
-    this.#reserve(id.length + MAX_VARINT_BYTES);
-    this.#at = writeVarint(this.#buffer, this.#at, id.length);
-    this.#buffer.set(id, this.#at);
-    this.#at += id.length;
+    if (fileId !== this.#fileId) {
+      const id = encoder.encode(fileId);
+      this.#at = ID_AT;
+      this.#reserve(id.length + MAX_VARINT_BYTES);
+      this.#buffer[0] = FORMAT_VERSION;
+      const idAt = writeVarint(this.#buffer, ID_AT, id.length);
+      this.#buffer.set(id, idAt);
+      this.#idEnd = idAt + id.length;
+      this.#fileId = fileId;
+    }
+    this.#at = this.#idEnd;
   }
 
   append(line: number, byte: number): void {
@@ -87,9 +99,22 @@ class ReusingOriginEncoder implements OriginEncoder {
   }
 
   finish(): Uint8Array {
-    const header = this.#buffer.slice(0, this.#at);
-    header[0] = FORMAT_VERSION;
-    new DataView(header.buffer).setUint32(COUNT_AT, this.#count, true);
+    const [buffer, count, size] = [this.#buffer, this.#count, this.#at];
+    for (let byte = 0; byte < ID_AT - COUNT_AT; byte++) {
+      buffer[COUNT_AT + byte] = count >>> (8 * byte);
+    }
+    if (size > BLOCK_BYTES / 16) {
+      return buffer.slice(0, size);
+    }
+    if (this.#blockAt + size > this.#block.length) {
+      this.#block = new Uint8Array(BLOCK_BYTES);
+      this.#blockAt = 0;
+    }
+    const header = this.#block.subarray(this.#blockAt, this.#blockAt + size);
+    this.#blockAt += size;
+    for (let at = 0; at < size; at++) {
+      header[at] = buffer[at] as number;
+    }
     return header;
   }
 

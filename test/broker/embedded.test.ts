@@ -1,7 +1,11 @@
 import { describeBroker } from './conformance.ts';
 import { openAt, removeDirectory, temporaryDirectory } from './fixtures.ts';
 
-describeBroker('embedded', async () => {
+describeBroker('embedded', { keepsUnconsumed: true }, async () => {
   const directory = await temporaryDirectory();
-  return { open: () => openAt(directory), dispose: () => removeDirectory(directory) };
+  return {
+    named: (name) => name,
+    open: () => openAt(directory),
+    dispose: () => removeDirectory(directory),
+  };
 });

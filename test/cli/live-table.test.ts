@@ -10,7 +10,7 @@ import { Connection } from '../../src/system/connection.ts';
 import { ConnectionRegistry } from '../../src/system/connection-registry.ts';
 
 const WIDTH = 79;
-const TOPICS = topicNames({ prefix: '', rows: 'rows', partitions: 2 });
+const TOPICS = topicNames({ group: 'geoflock', prefix: '', rows: 'rows', partitions: 2 });
 const VIEW = { elapsedSeconds: 65.9, rowsPerSecond: 12_345.6, model: undefined };
 
 function actor(path: string, restarts: number): ActorInfo {
@@ -18,7 +18,7 @@ function actor(path: string, restarts: number): ActorInfo {
 }
 
 /** A pipeline of two partitions; every number that is shown is another one. */
-function source(): LiveSource {
+function source(kind: 'embedded' | 'kafka' = 'embedded'): LiveSource {
   const stats = emptyStats(2);
   Object.assign(stats.fileWatcher, { files: 1_001, waiting: 12 });
   Object.assign(stats.publisher, { filesDone: 5, rowsRead: 70_000 });
@@ -39,7 +39,10 @@ function source(): LiveSource {
     connections.register(connection);
   }
   return {
-    broker: { unconsumed: (topic) => ({ bytes: topic === TOPICS.rows ? 3.5 * 2 ** 20 : 0, records: 7 }) },
+    broker: {
+      kind,
+      unconsumed: (topic) => ({ bytes: topic === TOPICS.rows ? 3.5 * 2 ** 20 : 0, records: 7 }),
+    },
     topology: { connections, stats, topics: TOPICS },
     actors: () => [
       actor('ingest', 100),
@@ -86,6 +89,11 @@ describe('the live table', () => {
       [''],
       ['clusters: the first model comes with the first checkpoint'],
     ]);
+  });
+
+  it('tells nothing of the log on Kafka, which is not bounded by us', () => {
+    const line = liveTable(source('kafka'), VIEW).find((one) => one.startsWith('partitions'));
+    expect(line?.trimEnd().split(/ {2,}/)).to.deep.equal(['partitions', '40,001 rows counted', '7']);
   });
 
   it('puts each column of the stages below its title', () => {

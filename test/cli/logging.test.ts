@@ -2,6 +2,7 @@ import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { expect } from 'chai';
+import { BrokerError, TopicLostError } from '../../src/broker/errors.ts';
 import { createLogger } from '../../src/cli/logging.ts';
 
 describe('createLogger', () => {
@@ -51,6 +52,16 @@ describe('createLogger', () => {
     const logger = await createLogger({ level: 'info', format: 'json', to });
     logger.error({ err: new RangeError('too far') }, 'failed');
     expect(JSON.parse(written())).to.have.nested.property('err.type', 'RangeError');
+    expect(written()).to.include('logging.test.ts');
+  });
+
+  it("tells what an operator can act on without a stack, and a fault of the broker's code with it", async () => {
+    const logger = await createLogger({ level: 'info', format: 'json', to });
+    logger.error({ err: new TopicLostError('topic a is gone') }, 'failed');
+    expect(JSON.parse(written())).to.deep.include({
+      err: { type: 'TopicLostError', message: 'topic a is gone' },
+    });
+    logger.error({ err: new BrokerError('no such state') }, 'failed');
     expect(written()).to.include('logging.test.ts');
   });
 

@@ -201,7 +201,62 @@ describe('loadConfiguration', () => {
       'source: {columns: {longitud: 5}}',
       /^source.columns.longitud .*did you mean source.columns.longitude\?/,
     ],
-    ['broker: {kind: kafka}', /^broker.kind: "kafka" .*expected embedded/],
+    [
+      'broker: {kind: kafka}',
+      /^broker.kafka.brokers: \[\] .*at least one, such as localhost:9092, because broker.kind is kafka/,
+    ],
+    ['broker: {kind: redpanda}', /^broker.kind: "redpanda" .*one of embedded, kafka/],
+    [
+      'broker: {kafka: {brokers: "a:99999"}}',
+      /^broker.kafka.brokers: "a:99999" .*host:port separated by commas/,
+    ],
+    ['broker: {kafka: {brokers: [a, 7]}}', /^broker.kafka.brokers: \["a",7\] .*host:port/],
+    ['broker: {kafka: {brokers: "a,,b"}}', /^broker.kafka.brokers: "a,,b" .*host:port/],
+    [
+      'broker: {kafka: {brokers: a, sasl: {mechanism: gssapi}}}',
+      /^broker.kafka.sasl.mechanism: .*scram-sha-512/,
+    ],
+    [
+      'broker: {kafka: {brokers: a, sasl: {mechanism: plain, username: u}}}',
+      /^broker.kafka.sasl.password: \(hidden\) .*expected a value, because broker.kafka.sasl.mechanism is plain/,
+    ],
+    [
+      'broker: {kafka: {brokers: a, sasl: {username: u}}}',
+      /^broker.kafka.sasl.username: "u" .*expected nothing, because broker.kafka.sasl.mechanism is none/,
+    ],
+    [
+      'broker: {kafka: {brokers: a, sasl: {mechanism: oauthbearer, tokenEndpoint: "https://id", clientSecret: s}}}',
+      /^broker.kafka.sasl.clientId: null .*expected a value, because .* oauthbearer/,
+    ],
+    [
+      'broker: {kafka: {brokers: a, sasl: {tokenEndpoint: "ftp://id"}}}',
+      /^broker.kafka.sasl.tokenEndpoint: "ftp:\/\/id" .*begins with https:/,
+    ],
+    [
+      'broker: {kafka: {brokers: a, tls: {ca: ca.pem}}}',
+      /^broker.kafka.tls.ca: "ca.pem" .*expected nothing, because broker.kafka.tls.enabled is false/,
+    ],
+    [
+      'broker: {kafka: {brokers: a, tls: {enabled: true, cert: c.pem}}}',
+      /^broker.kafka.tls.key: null .*path of a file, because broker.kafka.tls.cert is set/,
+    ],
+    [
+      'broker: {kafka: {brokers: a, tls: {rejectUnauthorized: false}}}',
+      /^broker.kafka.tls.rejectUnauthorized: /,
+    ],
+    ['broker: {kafka: {sessionTimeout: 500ms}}', /^broker.kafka.sessionTimeout: "500ms" .*from 1s to 5m/],
+    [
+      'broker: {kafka: {replication: 0}}',
+      /^broker.kafka.replication: 0 .*auto, or a whole number from 1 to 100/,
+    ],
+    ['publisher: {linesPerMessage: 0}', /^publisher.linesPerMessage: 0 .*auto, or a whole number from 1 to/],
+    ['partitions: {startPosition: newest}', /^partitions.startPosition: .*one of earliest, latest/],
+    ['ingest: {ownership: mine}', /^ingest.ownership: .*one of shared, local/],
+    ['topics: {rows: geoflock.files}', /^topics.rows: "geoflock.files" .*does not begin with topics.group/],
+    [
+      `topics: {group: ${'g'.repeat(100)}, rows: ${'r'.repeat(145)}}`,
+      /^topics.rows: .*expected a shorter name: .* has 255 characters, and Kafka takes 249/,
+    ],
     ['sample: {every: 5}', /^sample.every: 5 .*expected off, or a duration/],
     ['topics: {rows: "a b"}', /^topics.rows: "a b" .*a name of letters/],
     ['log: {level: loud}', /^log.level: "loud" .*one of debug, info/],
@@ -216,6 +271,92 @@ describe('loadConfiguration', () => {
       expect(found[0]).to.match(expected);
     });
   }
+
+  describe('which broker', () => {
+    const cases: readonly {
+      readonly given: string;
+      readonly file?: string;
+      readonly environment?: Record<string, string>;
+      readonly kind: 'embedded' | 'kafka';
+      readonly source: RegExp;
+    }[] = [
+      { given: 'nothing', kind: 'embedded', source: /default\.yaml$/ },
+      {
+        given: 'brokers in the environment',
+        environment: { GEOFLOCK_KAFKA_BROKERS: 'kafka-1:9093, kafka-2' },
+        kind: 'kafka',
+        source: /^broker\.kafka\.brokers \(environment variable GEOFLOCK_KAFKA_BROKERS\)$/,
+      },
+      {
+        given: 'an empty variable',
+        environment: { GEOFLOCK_KAFKA_BROKERS: '' },
+        kind: 'embedded',
+        source: /default\.yaml$/,
+      },
+      {
+        given: 'brokers in a file',
+        file: 'broker: {kafka: {brokers: [kafka-1:9093, kafka-2]}}',
+        kind: 'kafka',
+        source: /^broker\.kafka\.brokers \(.*default\.yaml\)$/,
+      },
+      {
+        given: 'brokers in the environment, and a file that says embedded',
+        file: 'broker: {kind: embedded}',
+        environment: { GEOFLOCK_KAFKA_BROKERS: 'kafka-1' },
+        kind: 'embedded',
+        source: /^\/.*default\.yaml$/,
+      },
+      {
+        given: 'brokers and the kind in the environment',
+        environment: { GEOFLOCK_KAFKA_BROKERS: 'kafka-1', GEOFLOCK_BROKER_KIND: 'embedded' },
+        kind: 'embedded',
+        source: /GEOFLOCK_BROKER_KIND$/,
+      },
+      { given: 'an empty list', file: 'broker: {kafka: {brokers: []}}', kind: 'embedded', source: /default/ },
+    ];
+    for (const { environment = {}, file, given, kind, source } of cases) {
+      it(`is ${kind}, given ${given}`, () => {
+        if (file !== undefined) {
+          put('default.yaml', file);
+        }
+        const loaded = load({ environment });
+        expect(loaded.configuration.broker.kind).to.equal(kind);
+        expect(sourceOf(loaded, 'broker.kind')).to.match(source);
+        if (kind === 'kafka') {
+          expect(loaded.configuration.broker.kafka.brokers).to.deep.equal(['kafka-1:9093', 'kafka-2:9092']);
+        }
+      });
+    }
+  });
+
+  it('reads the form of messages, the start position, ownership and what Kafka keeps', () => {
+    put(
+      'default.yaml',
+      'publisher: {linesPerMessage: 1}\nbroker: {kafka: {retention: {bytes: 5GiB, age: 30d}}}',
+    );
+    const changed = load({
+      environment: { GEOFLOCK_PARTITIONS_START_POSITION: 'latest', GEOFLOCK_INGEST_OWNERSHIP: 'local' },
+    }).configuration;
+    expect(changed.publisher.linesPerMessage).to.equal(1);
+    expect([changed.partitions.startPosition, changed.ingest.ownership]).to.deep.equal(['latest', 'local']);
+    expect(changed.broker.kafka.retention).to.deep.equal({ bytes: 5 * 2 ** 30, age: 30 * 86_400_000 });
+    const { broker, ingest, partitions, publisher, topics } = loadConfiguration({
+      environment: {},
+    }).configuration;
+    expect([
+      publisher.linesPerMessage,
+      partitions.startPosition,
+      ingest.ownership,
+      topics.group,
+    ]).to.deep.equal(['auto', 'earliest', 'shared', 'geoflock']);
+    expect(broker.kafka).to.deep.include({
+      replication: 'auto',
+      retention: { bytes: null, age: 7 * 86_400_000 },
+      sessionTimeout: 10_000,
+      transactionTimeout: 10_000,
+    });
+    expect(broker.wait).to.equal(60_000);
+  });
 
   it('refuses a folder that is not there', () => {
     expect(problems({ directory: path.join(folder, 'none') })[0]).to.match(
@@ -244,6 +385,7 @@ describe('loadConfiguration', () => {
     const systematic = [...knownKeys(configurationSchema).leaves.keys()].map((key) => [
       key,
       `GEOFLOCK_${key
+        .replace(/^broker\.kafka\./, 'kafka.')
         .replace(/([A-Z])/g, '_$1')
         .replaceAll('.', '_')
         .toUpperCase()}`,
@@ -262,7 +404,9 @@ describe('loadConfiguration', () => {
       (line, index) => /^ +\w+: \S/.test(line) && !/^ *#/.test(lines[index - 1] ?? ''),
     );
     expect(bare.map((line) => line.trim().split(':')[0])).to.deep.equal(
-      'bytes age bytes age rows bytes rows bytes bytes restarts window initialBackoff maxBackoff'.split(' '),
+      'bytes age bytes age bytes age rows bytes rows bytes bytes restarts window initialBackoff maxBackoff'.split(
+        ' ',
+      ),
     );
   });
 });
@@ -287,6 +431,50 @@ describe('secrets', () => {
       ConfigurationError,
       /admin\.token: \(hidden\) \(a test\): expected at least 8 characters/,
     );
+  });
+
+  it('are hidden in errors about the group they stand in, and in those of the parser', () => {
+    const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'geoflock-config-'));
+    try {
+      const file = path.join(folder, 'default.yaml');
+      const found = (content: string): string => {
+        fs.writeFileSync(file, content);
+        try {
+          loadConfiguration({ directory: folder, environment: {} });
+        } catch (error) {
+          return String(error);
+        }
+        throw new Error('the configuration was accepted');
+      };
+      const group = found('broker: {kafka: {sasl: "me:sesame"}}');
+      expect(group).to.include('broker.kafka.sasl: (hidden)').and.not.to.include('sesame');
+      const twice = found('password: sesame\nusername: me\nusername: me');
+      expect(twice).to.include('duplicated mapping key (3:1)').and.not.to.include('sesame');
+      const alias = found('password: *sesame');
+      expect(alias).to.include('alias').and.not.to.include('sesame');
+    } finally {
+      fs.rmSync(folder, { recursive: true });
+    }
+  });
+
+  it('of Kafka are hidden, and shown as not set where they are not', () => {
+    const printed = (environment: Record<string, string>): string =>
+      configurationTable(loadConfiguration({ environment }).entries);
+    const unset = printed({});
+    expect(unset).to.match(/^broker\.kafka\.sasl\.password +- /m);
+    const set = printed({
+      GEOFLOCK_KAFKA_BROKERS: 'kafka',
+      GEOFLOCK_KAFKA_SASL_MECHANISM: 'plain',
+      GEOFLOCK_KAFKA_SASL_USERNAME: 'ali',
+      GEOFLOCK_KAFKA_SASL_PASSWORD: 'sesame',
+      GEOFLOCK_KAFKA_SASL_CLIENT_SECRET: 'sesame',
+    });
+    expect(set).to.match(
+      /^broker\.kafka\.sasl\.password +\(hidden\) +environment variable GEOFLOCK_KAFKA_SASL_PASSWORD$/m,
+    );
+    expect(set)
+      .to.match(/^broker\.kafka\.sasl\.clientSecret +\(hidden\)/m)
+      .and.not.to.include('sesame');
   });
 
   it('that are missing are named', () => {

@@ -113,7 +113,7 @@ export async function committed(stage: Stage): Promise<Totals> {
   try {
     return await readTotals(
       broker,
-      topicNames({ prefix: '', rows: 'mobile_data', partitions: PARTITIONS }),
+      topicNames({ group: 'geoflock', prefix: '', rows: 'mobile_data', partitions: PARTITIONS }),
       PARTITIONS,
     );
   } finally {

@@ -76,6 +76,26 @@ describe('the origin of a message', () => {
     expect([...decodeOrigin(header).lines]).to.deep.equal([1]);
   });
 
+  it('is kept whole while thousands more come from one encoder, small and large, of other files', () => {
+    const encoder = createOriginEncoder();
+    const many = Array.from({ length: 5_000 }, (_, index) => ({
+      fileId: `file-${String(Math.floor(index / 3))}`,
+      lines: Array.from({ length: index % 500 === 0 ? 2_000 : 1 }, (_line, line) => index + line),
+    }));
+    const headers = many.map(({ fileId, lines }) => {
+      encoder.start(fileId);
+      for (const line of lines) {
+        encoder.append(line, 100 * line);
+      }
+      return encoder.finish();
+    });
+    for (const [index, header] of headers.entries()) {
+      const { bytes, fileId, lines } = decodeOrigin(header);
+      expect({ fileId, lines: [...lines] }).to.deep.equal(many[index]);
+      expect([...bytes]).to.deep.equal([...lines].map((line) => 100 * line));
+    }
+  });
+
   it('refuses lines that go backwards or are no integers', () => {
     const encoder = createOriginEncoder();
     encoder.start('file');

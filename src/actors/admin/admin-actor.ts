@@ -24,8 +24,10 @@ export function adminActor({
         const publish = (): void => {
           context.tell(aggregator, { type: 'publish-canonical', reply });
         };
+        // Who sweeps wants all that is there counted, by whomever; who stops hands on what is not done.
+        const scope = sweep === undefined ? 'own' : 'group';
         const workOff = (): void => {
-          context.tell(partitions, { type: 'drain', reply: publish });
+          context.tell(partitions, { type: 'drain', scope, reply: publish });
         };
         if (sweep === undefined) {
           context.tell(ingest, { type: 'close', reply: workOff });

@@ -1,21 +1,26 @@
-import type { Broker } from '../../broker/broker.ts';
-import { serializeModel } from '../../clustering/geojson.ts';
+import type { Broker, Membership } from '../../broker/broker.ts';
 import { type Model, type ModelOptions, modelSteps } from '../../clustering/model.ts';
 import { finishInSlices } from '../../clustering/slices.ts';
 import type { ActorContext, ActorDefinition } from '../../system/actor.ts';
 import { nextTurn } from '../../system/event-loop.ts';
 import type { Schedule, Scheduler } from '../../system/schedule.ts';
-import { commitWhenThereIsRoom } from '../commit.ts';
+import { pause } from '../commit.ts';
 import type { AggregatorStats } from '../stats.ts';
 import type { TopicNames } from '../topics.ts';
-import { committedSummaries } from './committed-summaries.ts';
+import { atMost, unlessAborted } from '../unless-aborted.ts';
+import { committedCounts, committedSummaries, refreshSummaries } from './committed-summaries.ts';
 import type { AggregatorMessage, PublishedModel } from './messages.ts';
+import { followModels } from './model-follower.ts';
+import { ModelWriter } from './model-writer.ts';
+import type { ModelKind } from './published-model.ts';
 import { writeReport } from './report-files.ts';
 
 export interface AggregatorDependencies {
   readonly broker: Broker;
   readonly topics: TopicNames;
   readonly partitions: number;
+  /** The consumer group whose member with the models topic publishes. */
+  readonly group: string;
   readonly model: ModelOptions;
   readonly reportDirectory: string;
   /** Time between live models; undefined: only canonical ones, when asked. */
@@ -28,90 +33,207 @@ export interface AggregatorDependencies {
 
 /** The event loop is never held longer than this by the search. */
 const SLICE_MS = 8;
+/** Who is asked for a canonical model before the group has answered waits for its word so long. */
+const JOIN_PATIENCE_MS = 10_000;
+/** A canonical model is tried to be published so often. */
+const CANONICAL_TRIES = 5;
+const RETRY_MS = 500;
 
 /**
- * Merges the committed region summaries into the global clusters and publishes them, as the one
- * writer of the models topic, with the next offsets they reflect.
+ * Merges the committed region summaries into the global clusters. The owner of the models topic is the
+ * one who publishes them there, with the next offsets they reflect; the others serve what it published.
  */
 export function centroidAggregatorActor(own: AggregatorDependencies): ActorDefinition<AggregatorMessage> {
   return {
     name: 'centroid-aggregator',
-    setup: async (context) => {
-      const writer = await own.broker.openWriter('models-0');
-      let changed = false;
+    setup: (context) => {
+      const aggregator = new Aggregator(own, context);
       const live: Schedule | undefined =
         own.liveEvery === undefined
           ? undefined
           : own.schedule.every(own.liveEvery, () => {
               context.tell(context.self, { type: 'publish-live' });
             });
-      const publish = async (kind: 'live' | 'canonical'): Promise<PublishedModel> => {
-        const begun = context.clock.monotonic();
-        const published = await buildFromCommitted(own, context);
-        const { clock, log, signal } = context;
-        const committed = await commitWhenThereIsRoom(
-          writer,
-          (transaction) => {
-            transaction.append(own.topics.models, 0, [
-              {
-                key: kind,
-                value: new TextEncoder().encode(
-                  JSON.stringify({
-                    version: 1,
-                    kind,
-                    nextOffsets: published.nextOffsets,
-                    model: JSON.parse(serializeModel(published.model)) as unknown,
-                  }),
-                ),
-                timestamp: clock.now(),
-              },
-            ]);
-          },
-          { clock, log, signal },
-        );
-        await committed?.flushed;
-        await writeReport(own.reportDirectory, published.model);
-        own.stats.models++;
-        own.stats.lastModelMs = context.clock.monotonic() - begun;
-        own.onModel(published.model);
-        return published;
-      };
       return {
         receive: async (message) => {
           switch (message.type) {
             case 'committed':
-              changed = true;
+              aggregator.committed();
               return;
             case 'publish-live':
-              if (changed) {
-                changed = false;
-                await publish('live');
-              }
+              await aggregator.publishLive();
               return;
             case 'publish-canonical':
-              message.reply(await publish('canonical'));
+              message.reply(await aggregator.publishCanonical());
               return;
           }
         },
         stopped: async () => {
           live?.stop();
-          await writer.close();
+          await aggregator.close();
         },
       };
     },
   };
 }
 
-async function buildFromCommitted(
-  own: AggregatorDependencies,
-  context: ActorContext<AggregatorMessage>,
-): Promise<PublishedModel> {
-  const { sources, nextOffsets } = await committedSummaries(own.broker, own.topics.regions, own.partitions);
-  const model = await finishInSlices(modelSteps(sources, own.model), {
-    now: () => context.clock.monotonic(),
-    pause: nextTurn,
-    sliceMs: SLICE_MS,
-    signal: context.signal,
-  });
-  return { model, nextOffsets };
+class Aggregator {
+  readonly #own: AggregatorDependencies;
+  readonly #context: ActorContext<AggregatorMessage>;
+  readonly #writer: ModelWriter;
+  readonly #joined: Promise<void>;
+  #membership: Membership | undefined;
+  #following: AbortController | undefined;
+  /** A partition of this process has committed since the last model. */
+  #changed = false;
+  /** What the last live model was made of. */
+  #published: string | undefined;
+  /** One report after another: they write the same files. */
+  #reporting: Promise<void> = Promise.resolve();
+
+  constructor(own: AggregatorDependencies, context: ActorContext<AggregatorMessage>) {
+    this.#own = own;
+    this.#context = context;
+    const { broker, topics } = own;
+    const { clock, log, signal } = context;
+    this.#writer = new ModelWriter({ broker, topic: topics.models, clock, log, signal });
+    this.#joined = new Promise((resolve) => {
+      context.background(async () => {
+        this.#membership = await this.#join();
+        resolve();
+        this.#followUnlessOwner();
+      });
+    });
+  }
+
+  committed(): void {
+    this.#changed = true;
+  }
+
+  async publishLive(): Promise<void> {
+    const { broker, partitions, topics } = this.#own;
+    if (!this.#writer.owned) {
+      return;
+    }
+    // What others have counted is news too, and only the tables tell.
+    if (broker.kind === 'embedded') {
+      if (!this.#changed) {
+        return;
+      }
+    } else {
+      await refreshSummaries(broker, topics.regions, partitions, this.#context.signal);
+      const counts = await committedCounts(broker, topics.regions, partitions);
+      if (counts === this.#published) {
+        return;
+      }
+      this.#published = counts;
+    }
+    this.#changed = false;
+    const begun = this.#context.clock.monotonic();
+    const published = await this.#build();
+    if (await this.#writer.publish('live', published)) {
+      await this.#serve(published, begun);
+    } else {
+      this.#changed = true;
+      this.#published = undefined;
+    }
+  }
+
+  /** It is a pure function of what is committed: who may not publish it still knows and serves it. */
+  async publishCanonical(): Promise<PublishedModel> {
+    const { clock, log, signal } = this.#context;
+    await atMost(clock, JOIN_PATIENCE_MS, unlessAborted(this.#joined, signal));
+    const begun = clock.monotonic();
+    const published = await this.#build();
+    let done = await this.#publishIfOwner('canonical', published);
+    for (let tries = 1; !done && this.#writer.owned && tries < CANONICAL_TRIES; tries++) {
+      await pause(clock, RETRY_MS, signal);
+      done = await this.#publishIfOwner('canonical', published);
+    }
+    if (!done) {
+      log.info({}, 'the model is served here and not published: another replica owns the models topic');
+    }
+    await this.#serve(published, begun);
+    return published;
+  }
+
+  async close(): Promise<void> {
+    this.#following?.abort();
+    await this.#membership?.leave();
+    await this.#writer.revoked();
+  }
+
+  async #publishIfOwner(kind: ModelKind, published: PublishedModel): Promise<boolean> {
+    return this.#writer.owned && (await this.#writer.publish(kind, published));
+  }
+
+  #join(): Promise<Membership> {
+    const { broker, group, topics } = this.#own;
+    const { log, signal } = this.#context;
+    const joining = broker.join(group, topics.models, {
+      assigned: (partitions, membership) => {
+        if (partitions.includes(0)) {
+          log.info({ group }, 'models are published here');
+          this.#following?.abort();
+          this.#following = undefined;
+          this.#writer.assigned(membership);
+        }
+        return Promise.resolve();
+      },
+      revoked: async (partitions) => {
+        if (partitions.includes(0)) {
+          log.info({ group }, 'models are published by another replica');
+          await this.#writer.revoked();
+          this.#followUnlessOwner();
+        }
+      },
+      failed: (error) => {
+        this.#context.fail(error);
+      },
+    });
+    return unlessAborted(joining, signal, (late) => late.leave());
+  }
+
+  #followUnlessOwner(): void {
+    const { broker, liveEvery, topics } = this.#own;
+    if (this.#writer.owned || this.#following !== undefined || liveEvery === undefined) {
+      return;
+    }
+    const stop = new AbortController();
+    this.#following = stop;
+    this.#context.background(async (signal) => {
+      const abort = (): void => {
+        stop.abort();
+      };
+      signal.addEventListener('abort', abort, { once: true });
+      const take = (published: PublishedModel): Promise<void> =>
+        this.#serve(published, this.#context.clock.monotonic());
+      await followModels(broker, topics.models, take, stop.signal);
+      signal.removeEventListener('abort', abort);
+    });
+  }
+
+  async #build(): Promise<PublishedModel> {
+    const { broker, model: options, partitions, topics } = this.#own;
+    const { clock, signal } = this.#context;
+    await refreshSummaries(broker, topics.regions, partitions, signal);
+    const { sources, nextOffsets } = await committedSummaries(broker, topics.regions, partitions);
+    const model = await finishInSlices(modelSteps(sources, options), {
+      now: () => clock.monotonic(),
+      pause: nextTurn,
+      sliceMs: SLICE_MS,
+      signal,
+    });
+    return { model, nextOffsets };
+  }
+
+  async #serve({ model }: PublishedModel, begun: number): Promise<void> {
+    const { onModel, reportDirectory, stats } = this.#own;
+    const written = this.#reporting.then(() => writeReport(reportDirectory, model));
+    this.#reporting = written.catch(() => undefined);
+    await written;
+    stats.models++;
+    stats.lastModelMs = this.#context.clock.monotonic() - begun;
+    onModel(model);
+  }
 }

@@ -4,6 +4,7 @@ import { RegionSummary } from '../../clustering/region-summary.ts';
 import { decodeProgress } from '../partition/progress.ts';
 import { joinChunks, parseSummaryKey } from '../partition/summary-chunks.ts';
 import { PROGRESS_KEY, SUMMARY_PREFIX } from '../topics.ts';
+import { unlessAborted } from '../unless-aborted.ts';
 
 export interface CommittedSummaries {
   /** In the fixed order of a model: by region, then by partition. */
@@ -35,6 +36,32 @@ export async function committedSummaries(
   }
   sources.sort((a, b) => a.region - b.region || a.partition - b.partition);
   return { sources, nextOffsets };
+}
+
+/** Brings all partitions' summaries up to what is committed now, by whomever. */
+export async function refreshSummaries(
+  broker: Broker,
+  table: string,
+  partitions: number,
+  signal: AbortSignal,
+): Promise<void> {
+  const refreshing = Array.from({ length: partitions }, (_, partition) =>
+    broker.refreshTable(table, partition),
+  );
+  await unlessAborted(
+    Promise.all(refreshing).then(() => undefined),
+    signal,
+  );
+}
+
+/** How many rows each partition's summaries hold: what a model is made of has changed when this has. */
+export async function committedCounts(broker: Broker, table: string, partitions: number): Promise<string> {
+  const counts: number[] = [];
+  for (let partition = 0; partition < partitions; partition++) {
+    const stored = await broker.tableGet(table, partition, PROGRESS_KEY);
+    counts.push(stored === undefined ? 0 : decodeProgress(stored).counted);
+  }
+  return counts.join(',');
 }
 
 async function nextOffset(broker: Broker, table: string, partition: number): Promise<number> {

@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { mkdir, open, rename } from 'node:fs/promises';
 import { join } from 'node:path';
 import { serializeGeoJson, serializeModel } from '../../clustering/geojson.ts';
@@ -14,7 +15,8 @@ export async function writeReport(directory: string, model: Model): Promise<void
 }
 
 async function replaceFile(path: string, text: string): Promise<void> {
-  const temporary = `${path}.${String(process.pid)}.tmp`;
+  // Replicas in containers have equal process ids, and may share the folder.
+  const temporary = `${path}.${randomUUID()}.tmp`;
   const file = await open(temporary, 'w');
   try {
     await file.writeFile(text);

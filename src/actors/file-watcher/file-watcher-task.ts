@@ -4,9 +4,11 @@ import type { Scheduler } from '../../system/schedule.ts';
 import { pause } from '../commit.ts';
 import { standingOf, type StandingRules } from '../ingest/ledger.ts';
 import type { LedgerStore } from '../ingest/ledger-store.ts';
+import type { LedgerOwnership } from '../ingest/ownership.ts';
 import type { FileOutcome, FoundFile, PublisherMessage } from '../publisher/messages.ts';
 import type { StandingRequests } from '../standing-requests.ts';
 import type { FileWatcherStats } from '../stats.ts';
+import { ForeignFiles } from './foreign-files.ts';
 import type { FileWatcherMessage, SweepRequest } from './messages.ts';
 import { type BrokenFile, type LookedAt, lookAt, scan, type Seen } from './scan.ts';
 import {
@@ -33,6 +35,8 @@ export interface FileWatcherSettings {
 export interface FileWatcherDependencies {
   readonly settings: FileWatcherSettings;
   readonly ledger: LedgerStore;
+  /** Which partitions of the ledger can be read here: files of others are left to others. */
+  readonly ownership: Pick<LedgerOwnership, 'isOpen' | 'settled'>;
   readonly rules: StandingRules;
   readonly publisher: Address<PublisherMessage>;
   /** A new connection for each incarnation. */
@@ -55,6 +59,10 @@ const LOOK_EVERY_MS = 100;
 const STALE_LOOK_MS = 1_000;
 /** A scan may take this share of the time at most: a folder of 100,000 files is scanned more rarely. */
 const SCAN_SHARE = 0.1;
+/** Between two looks at how others' files fare that a sweep waits for. */
+const LOOK_AT_FOREIGN_EVERY_MS = 500;
+/** The first scan waits so long for what is ours; what becomes ours later is looked for then. */
+const FIRST_SCAN_PATIENCE_MS = 5_000;
 /** A file that could not be read, deleted or moved is left alone for so long. */
 const LEAVE_ALONE_MS = 60_000;
 
@@ -82,6 +90,11 @@ export class FileWatcherTask {
   /** Folders that the last scan could not list: told once. */
   #unreadable: ReadonlySet<string> = new Set();
   #sweep: Sweep | undefined;
+  readonly #foreign: ForeignFiles;
+  /** Partitions whose files have been looked for since they became ours. */
+  readonly #known = new Set<number>();
+  /** Monotonic ms of the start. */
+  readonly #begun: number;
   #scanWanted = true;
   #scans = 0;
   /** There were more files to read than candidates may be held. */
@@ -89,13 +102,16 @@ export class FileWatcherTask {
   /** Monotonic ms before which no scan starts, and no look at the candidates. */
   #nextScan = 0;
   #nextLook = 0;
+  #nextForeignLook = 0;
   #wake: AbortController | undefined;
 
   constructor(own: FileWatcherDependencies, context: ActorContext<FileWatcherMessage>) {
     this.#own = own;
     this.#context = context;
+    this.#begun = context.clock.monotonic();
     this.#connection = own.connect();
     this.#maxCandidates = own.maxCandidates ?? MAX_CANDIDATES;
+    this.#foreign = new ForeignFiles({ ...own, clock: context.clock, log: context.log });
     this.#matches = (name) => own.settings.filter.test(name);
     for (const sweep of own.requests.open()) {
       this.request(sweep);
@@ -107,6 +123,11 @@ export class FileWatcherTask {
       case 'hint':
       case 'scan':
         this.#scanWanted = true;
+        break;
+      case 'owned':
+        if (this.#hasGained()) {
+          this.#scanSoon();
+        }
         break;
       case 'finished':
         this.#finished(message.path, message.outcome);
@@ -133,21 +154,61 @@ export class FileWatcherTask {
       if (this.#cutOff && this.#candidates.size === 0) {
         this.#scanSoon();
       }
-      if (this.#scanWanted && this.#now().monotonicMs >= this.#nextScan) {
+      if (this.#mayScan()) {
         this.#scanWanted = false;
-        await this.#scan(signal);
-        if (this.#scans === 1) {
-          await this.#offerGone(signal);
-        }
+        const gained = this.#gainedPartitions();
+        await this.#scan(gained, signal);
+        await this.#offerGone(gained, signal);
+        await this.#foreign.tellOfUnclaimed((path) => !this.#isOurs(path), signal);
       }
       if (this.#now().monotonicMs >= this.#nextLook) {
         await this.#lookAtCandidates(signal);
         this.#nextLook = this.#now().monotonicMs + LOOK_EVERY_MS;
         await this.#offerSettled(signal);
       }
+      await this.#lookAtForeign(signal);
       this.#endSweepWhenDone();
       await this.#rest(signal);
     }
+  }
+
+  #mayScan(): boolean {
+    return this.#scanWanted && this.#ready() && this.#now().monotonicMs >= this.#nextScan;
+  }
+
+  /** The first scan waits until it is known what is ours, so that all of it is found at once. */
+  #ready(): boolean {
+    return this.#scans > 0 || this.#own.ownership.settled || this.#untilImpatient() === 0;
+  }
+
+  #untilImpatient(): number {
+    return Math.max(0, this.#begun + FIRST_SCAN_PATIENCE_MS - this.#now().monotonicMs);
+  }
+
+  #isOurs(path: string): boolean {
+    const { ledger, ownership } = this.#own;
+    return ownership.isOpen(ledger.partitionOf(path));
+  }
+
+  #hasGained(): boolean {
+    const { ledger, ownership } = this.#own;
+    const all = Array.from({ length: ledger.partitions }, (_, partition) => partition);
+    return all.some((partition) => ownership.isOpen(partition) && !this.#known.has(partition));
+  }
+
+  /** Partitions that became ours since the scan before. */
+  #gainedPartitions(): ReadonlySet<number> {
+    const { ledger, ownership } = this.#own;
+    const gained = new Set<number>();
+    for (let partition = 0; partition < ledger.partitions; partition++) {
+      if (!ownership.isOpen(partition)) {
+        this.#known.delete(partition);
+      } else if (!this.#known.has(partition)) {
+        this.#known.add(partition);
+        gained.add(partition);
+      }
+    }
+    return gained;
   }
 
   #finished(path: string, outcome: FileOutcome): void {
@@ -173,7 +234,7 @@ export class FileWatcherTask {
     return { monotonicMs: this.#context.clock.monotonic(), wallMs: this.#context.clock.now() };
   }
 
-  async #scan(signal: AbortSignal): Promise<void> {
+  async #scan(gained: ReadonlySet<number>, signal: AbortSignal): Promise<void> {
     const { settings, stats } = this.#own;
     const begun = this.#now();
     const found = new Map<string, Candidate>();
@@ -196,10 +257,15 @@ export class FileWatcherTask {
         }
         files++;
         const path = 'file' in item ? item.file.path : item.broken.path;
+        if (!this.#isOurs(path)) {
+          await this.#foreign.seen(path);
+          listing?.open.add(path);
+          continue;
+        }
         if ('broken' in item) {
           await this.#offerBroken(item.broken, signal);
         } else {
-          await this.#consider(item.file, found);
+          await this.#consider(item.file, found, gained);
         }
         if (found.has(path) || this.#offered.has(path)) {
           listing?.open.add(path);
@@ -232,7 +298,7 @@ export class FileWatcherTask {
   }
 
   /** Adds a file to the candidates when the ledger does not say that it is through. */
-  async #consider(file: Seen, found: Map<string, Candidate>): Promise<void> {
+  async #consider(file: Seen, found: Map<string, Candidate>, gained: ReadonlySet<number>): Promise<void> {
     const { path } = file;
     const now = this.#now();
     if (this.#offered.has(path)) {
@@ -254,7 +320,7 @@ export class FileWatcherTask {
     }
     const { minimumAgeMs } = this.#own.settings;
     // Those that were cut off were there at the start as well.
-    const atStart = this.#scans === 0 || this.#cutOff;
+    const atStart = gained.has(this.#own.ledger.partitionOf(path)) || this.#cutOff;
     found.set(path, firstLook(path, file, now, { atStart, minimumAgeMs, resumes: standing === 'resume' }));
   }
 
@@ -299,6 +365,10 @@ export class FileWatcherTask {
       if (signal.aborted) {
         return;
       }
+      if (!this.#isOurs(seen.path)) {
+        this.#candidates.delete(seen.path);
+        continue;
+      }
       const candidate = await this.#fresh(seen);
       if (candidate === undefined) {
         continue;
@@ -329,13 +399,40 @@ export class FileWatcherTask {
   }
 
   /** What the ledger says was begun, and is not there any more. */
-  async #offerGone(signal: AbortSignal): Promise<void> {
-    for await (const { path } of this.#own.ledger.unfinished()) {
+  async #offerGone(partitions: ReadonlySet<number>, signal: AbortSignal): Promise<void> {
+    for (const partition of partitions) {
+      for await (const { path } of this.#own.ledger.unfinished(partition)) {
+        if (signal.aborted) {
+          return;
+        }
+        await this.#offerIfGone(path, signal);
+      }
+    }
+  }
+
+  /** A sweep ends when others have done with their files too: the ledger tells. */
+  async #lookAtForeign(signal: AbortSignal): Promise<void> {
+    const sweep = this.#sweep;
+    const begun = this.#now().monotonicMs;
+    if (sweep?.listed !== true || begun < this.#nextForeignLook) {
+      return;
+    }
+    const paths = [...sweep.open].filter((path) => !this.#isOurs(path) && !this.#offered.has(path));
+    await this.#foreign.refresh(paths, signal);
+    for (const path of paths) {
       if (signal.aborted) {
         return;
       }
-      await this.#offerIfGone(path, signal);
+      const state = await this.#foreign.stateOf(path, sweep.settleTimeoutMs);
+      if (state !== 'open') {
+        sweep.open.delete(path);
+      }
+      if (state === 'failed') {
+        this.#own.stats.failedElsewhere++;
+      }
     }
+    const ended = this.#now().monotonicMs;
+    this.#nextForeignLook = ended + Math.max(LOOK_AT_FOREIGN_EVERY_MS, (ended - begun) / SCAN_SHARE);
   }
 
   /** What was there at the start and is neither offered nor a candidate any more. */
@@ -344,7 +441,9 @@ export class FileWatcherTask {
       return;
     }
     for (const path of sweep.open) {
-      await this.#offerIfGone(path, signal);
+      if (this.#isOurs(path)) {
+        await this.#offerIfGone(path, signal);
+      }
     }
   }
 
@@ -410,6 +509,7 @@ export class FileWatcherTask {
     if (this.#sweep?.listed === true && this.#sweep.open.size === 0) {
       const { reply } = this.#sweep;
       this.#sweep = undefined;
+      this.#foreign.forget();
       reply();
     }
   }
@@ -428,7 +528,8 @@ export class FileWatcherTask {
     const untilScan = Math.max(0, this.#nextScan - this.#now().monotonicMs);
     const busy = this.#candidates.size > 0 || this.#sweep !== undefined;
     const untilLook = Math.max(0, this.#nextLook - this.#now().monotonicMs);
-    const ms = busy ? untilLook : this.#scanWanted ? untilScan : 60_000;
+    const untilReady = this.#ready() ? untilScan : this.#untilImpatient();
+    const ms = busy ? untilLook : this.#scanWanted ? untilReady : 60_000;
     await pause(this.#context.clock, ms, wake.signal);
     this.#wake = undefined;
     signal.removeEventListener('abort', abort);

@@ -7,6 +7,10 @@ export type FileWatcherMessage =
     }
   | { readonly type: 'scan' }
   | {
+      /** Other files are ours now than before: look for them. */
+      readonly type: 'owned';
+    }
+  | {
       /** The publisher has answered an offer. */
       readonly type: 'finished';
       readonly path: string;

@@ -1,6 +1,7 @@
 import type { ActorDefinition } from '../../system/actor.ts';
-import { PartitionTask, type PartitionDependencies } from './partition-task.ts';
+import { isBeyondRestart } from '../owned-writer.ts';
 import type { PartitionMessage } from './messages.ts';
+import { type PartitionDependencies, PartitionTask } from './partition-task.ts';
 
 /**
  * One input partition: restores its progress, reads the log, fans rows out to the regions and
@@ -8,16 +9,32 @@ import type { PartitionMessage } from './messages.ts';
  */
 export function partitionActor(dependencies: PartitionDependencies): ActorDefinition<PartitionMessage> {
   return {
-    name: `partition-${String(dependencies.partition)}`,
+    name: `partition-${String(dependencies.claim.partition)}`,
     children: { strategy: 'escalate' },
-    setup: async (context) => {
-      const task = await PartitionTask.restore(dependencies, context);
-      context.background((signal) => task.run(signal));
+    setup: (context) => {
+      let task: PartitionTask | undefined;
+      context.background(async (signal) => {
+        try {
+          task = await PartitionTask.restore(dependencies, context);
+          await task.run(signal);
+        } catch (error) {
+          if (isBeyondRestart(error) && !signal.aborted) {
+            dependencies.giveUp(error);
+          }
+          throw error;
+        }
+      });
       return {
         receive: (message) => {
-          task.request(message);
+          if (task !== undefined) {
+            task.request(message);
+          } else if (message.type === 'let-go') {
+            // Nothing is restored: there is nothing to write.
+            message.reply();
+          }
+          // All else is taken up once it is restored.
         },
-        stopped: () => task.close(),
+        stopped: () => task?.close(),
       };
     },
   };

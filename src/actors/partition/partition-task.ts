@@ -10,12 +10,14 @@ import { nextTurn } from '../../system/event-loop.ts';
 import { faultPoint } from '../../system/faults.ts';
 import type { AggregatorMessage } from '../centroid-aggregator/messages.ts';
 import { commitWhenThereIsRoom } from '../commit.ts';
+import { type Claim, openOwnedWriter } from '../owned-writer.ts';
 import type { RegionMessage, RegionSnapshot } from '../region/messages.ts';
 import { type Fold, regionActor } from '../region/region-actor.ts';
 import { rejectedRecord } from '../rejected-row.ts';
 import type { StandingRequests } from '../standing-requests.ts';
 import type { PartitionStats } from '../stats.ts';
-import { ORIGIN_HEADER, PROGRESS_KEY, type TopicNames } from '../topics.ts';
+import { PROGRESS_KEY, type TopicNames } from '../topics.ts';
+import { unlessAborted } from '../unless-aborted.ts';
 import { FanOut } from './fan-out.ts';
 import { advance, atMessageBoundary, current, emptyCursor, load } from './message-cursor.ts';
 import type { PartitionMessage } from './messages.ts';
@@ -45,10 +47,14 @@ export interface PartitionSettings {
   readonly features: number;
   /** A foreign row's time may be this far ahead of its broker timestamp. */
   readonly maxFutureMs: number;
+  /** Where to begin when no progress is stored. */
+  readonly startPosition: 'earliest' | 'latest';
 }
 
 export interface PartitionDependencies {
-  readonly partition: number;
+  readonly claim: Claim;
+  /** Told of what a restart would meet again. */
+  readonly giveUp: (error: unknown) => void;
   readonly broker: Broker;
   readonly topics: TopicNames;
   readonly settings: PartitionSettings;
@@ -89,6 +95,8 @@ const READ_BYTES = 256 * 1024;
 const MAX_REJECT_BYTES = 1024 * 1024;
 /** A region that does not answer for so long is stuck. */
 const SNAPSHOT_TIMEOUT_MS = 60_000;
+/** Between two looks at the position while a drain waits: markers pass without waking the reader. */
+const DRAIN_LOOK_MS = 50;
 
 /**
  * The work of one incarnation of a partition. Its loop owns all state; messages only leave requests
@@ -116,6 +124,8 @@ export class PartitionTask {
   #dirtySince: number | undefined;
   /** A checkpoint is wanted at the next message boundary, whatever the time and the rows. */
   #checkpointSoon = false;
+  /** Answers of those who wait until this partition is let go of. */
+  #lettingGo: (() => void)[] = [];
   /** Resolves when the last checkpoint is on stable storage. */
   #flushed: Promise<void> = Promise.resolve();
   #wake: AbortController | undefined;
@@ -125,15 +135,36 @@ export class PartitionTask {
     own: PartitionDependencies,
     context: ActorContext<PartitionMessage>,
   ): Promise<PartitionTask> {
-    const { broker, partition, topics } = own;
-    const writer = await broker.openWriter(`partition-${String(partition)}`);
-    const stored = await broker.tableGet(topics.regions, partition, PROGRESS_KEY);
-    const progress = stored === undefined ? emptyProgress() : decodeProgress(stored);
-    // The former incarnation may have ended between its commit and telling so; rows that nobody reads
-    // again would fill a bounded log for ever.
-    await broker.consumedUpTo(topics.rows, partition, progress.nextOffset);
-    const reader = await broker.openReader(topics.rows, partition, progress.nextOffset);
-    return new PartitionTask(own, context, writer, reader, progress);
+    const { broker, claim, settings, topics } = own;
+    const { partition } = claim;
+    const { clock, log, signal } = context;
+    const writer = await openOwnedWriter(broker, `partition-${String(partition)}`, claim, {
+      clock,
+      log,
+      signal,
+    });
+    try {
+      await unlessAborted(broker.refreshTable(topics.regions, partition), signal);
+      const stored = await broker.tableGet(topics.regions, partition, PROGRESS_KEY);
+      const progress =
+        stored !== undefined
+          ? decodeProgress(stored)
+          : settings.startPosition === 'latest'
+            ? await startAtEnd(own, writer, context)
+            : emptyProgress();
+      // The former incarnation may have ended between its commit and telling so; rows that nobody reads
+      // again would fill a bounded log for ever.
+      await unlessAborted(broker.consumedUpTo(topics.rows, partition, progress.nextOffset), signal);
+      const reader = await unlessAborted(
+        broker.openReader(topics.rows, partition, progress.nextOffset),
+        signal,
+        (late) => late.close(),
+      );
+      return new PartitionTask(own, context, writer, reader, progress);
+    } catch (error) {
+      await writer.close();
+      throw error;
+    }
   }
 
   private constructor(
@@ -156,7 +187,7 @@ export class PartitionTask {
       regionFor: (region) => this.#regionFor(region),
       tell: (to, message) => context.tell(to, message),
       foldFailed: (offset, line) => {
-        own.poison.failed(own.partition, offset, line);
+        own.poison.failed(own.claim.partition, offset, line);
       },
     });
     own.stats.nextOffset = progress.nextOffset;
@@ -172,12 +203,27 @@ export class PartitionTask {
     this.#wake?.abort();
   }
 
-  /** Runs until `signal` aborts. */
+  /** Runs until `signal` aborts, or the partition is let go of. */
   async run(signal: AbortSignal): Promise<void> {
+    try {
+      await this.#run(signal);
+    } finally {
+      for (const reply of this.#lettingGo) {
+        reply();
+      }
+    }
+  }
+
+  async #run(signal: AbortSignal): Promise<void> {
     while (!signal.aborted) {
       // 1. What is due or was asked for, where progress can be written.
       if (atMessageBoundary(this.#cursor)) {
+        this.#passMarkers();
         await this.#serveRequests(signal);
+        if (this.#lettingGo.length > 0) {
+          await this.#makeDurable(signal);
+          return;
+        }
         if (this.#checkpointDue()) {
           await this.#checkpoint(signal);
         }
@@ -211,12 +257,25 @@ export class PartitionTask {
     await this.#writer.close();
   }
 
+  /**
+   * Where nothing is buffered everything below the reader's position is done with, also what no reader
+   * sees: transaction markers, aborted records. Progress takes it in, so that it reaches the log's end.
+   */
+  #passMarkers(): void {
+    const { position } = this.#reader;
+    if (current(this.#cursor) === undefined && position > this.#progress.nextOffset) {
+      this.#progress.nextOffset = position;
+      this.#touched(0);
+    }
+  }
+
   #regionFor(region: number): Address<RegionMessage> {
     const known = this.#regions.get(region);
     if (known !== undefined) {
       return known;
     }
-    const { broker, topics, partition, settings, stats } = this.#own;
+    const { broker, claim, topics, settings, stats } = this.#own;
+    const { partition } = claim;
     const address = this.#context.spawn(
       regionActor({
         broker,
@@ -261,6 +320,9 @@ export class PartitionTask {
   /** How long to wait for messages before there is something else to do. */
   #patienceMs(): number {
     const { fanOutIdleMs, checkpointEveryMs } = this.#own.settings;
+    if (this.#drains.length > 0) {
+      return Math.min(fanOutIdleMs, DRAIN_LOOK_MS);
+    }
     if (this.#fanOut.buffer.rows > 0) {
       return fanOutIdleMs;
     }
@@ -304,7 +366,7 @@ export class PartitionTask {
   }
 
   #parseSlice(): void {
-    const { scratch, kernel, stats } = this.#own;
+    const { scratch, kernel, stats, topics } = this.#own;
     let budget = Math.min(this.#credit, this.#fanOut.room, scratch.columns.capacity);
     let record = current(this.#cursor);
     while (record !== undefined && budget > 0) {
@@ -320,7 +382,7 @@ export class PartitionTask {
         this.#credit -= accepted;
         budget -= parsed.rows;
         stats.rowsRead += parsed.rows;
-        if (record.headers[ORIGIN_HEADER] === undefined) {
+        if (record.headers[topics.originHeader] === undefined) {
           this.#progress.foreign += parsed.rows;
         }
         advance(this.#cursor, parsed.bytes, parsed.lines, value.length);
@@ -334,13 +396,14 @@ export class PartitionTask {
 
   /** Moves the scratch columns' accepted rows to the fan-out buffer; sets the others aside. */
   #collect(record: LogRecord, value: Uint8Array, rows: number): number {
-    const { poison, partition, scratch, settings } = this.#own;
+    const { claim, poison, scratch, settings, topics } = this.#own;
+    const { partition } = claim;
     const { columns, x, y, z } = scratch;
     const { buffer } = this.#fanOut;
     fillUnitVectors(columns.longitude, columns.latitude, x, y, z, 0, rows);
     const suspects = poison.suspects(partition, record.offset);
     const latest =
-      record.headers[ORIGIN_HEADER] === undefined ? record.timestamp + settings.maxFutureMs : Infinity;
+      record.headers[topics.originHeader] === undefined ? record.timestamp + settings.maxFutureMs : Infinity;
     const first = buffer.rows;
     let at = first;
     for (let row = 0; row < rows; row++) {
@@ -385,8 +448,9 @@ export class PartitionTask {
   }
 
   #reject(record: LogRecord, line: number, bytes: Uint8Array, reason: RejectReason): void {
-    const { topics, partition, stats } = this.#own;
-    const row = rejectedOnTopic(topics.rows, partition, record, line, bytes, reason);
+    const { claim, topics, stats } = this.#own;
+    const { partition } = claim;
+    const row = rejectedOnTopic(topics, partition, record, line, bytes, reason);
     const kept = rejectedRecord(row, this.#context.clock.now());
     countRejected(this.#progress, reason, row.file?.id);
     this.#rejects.push(kept);
@@ -408,7 +472,8 @@ export class PartitionTask {
    * row below the next offset is handled by its region before the regions are asked for their state.
    */
   async #checkpoint(signal: AbortSignal): Promise<void> {
-    const { aggregator, broker, partition, poison, stats, topics } = this.#own;
+    const { aggregator, broker, claim, poison, stats, topics } = this.#own;
+    const { partition } = claim;
     this.#fanOut.send();
     this.#returnCredit();
     await this.#fanOut.idle(signal);
@@ -482,14 +547,14 @@ export class PartitionTask {
   }
 
   async #serveRequests(signal: AbortSignal): Promise<void> {
-    const { broker, partition, topics } = this.#own;
     for (const request of this.#requests.splice(0)) {
       switch (request.type) {
-        case 'drain': {
-          const { end } = await broker.offsets(topics.rows, partition);
-          this.#drains.push({ end, reply: request.reply });
+        case 'drain':
+          this.#drains.push(request);
           break;
-        }
+        case 'let-go':
+          this.#lettingGo.push(request.reply);
+          break;
         case 'checkpoint':
           if (await this.#makeDurable(signal)) {
             request.reply();
@@ -498,7 +563,7 @@ export class PartitionTask {
       }
     }
     if (this.#drains.length > 0 && current(this.#cursor) === undefined) {
-      const reached = this.#drains.filter(({ end }) => this.#reader.position >= end);
+      const reached = this.#drains.filter(({ end }) => this.#progress.nextOffset >= end);
       if (reached.length > 0 && (await this.#makeDurable(signal))) {
         this.#drains = this.#drains.filter((drain) => !reached.includes(drain));
         for (const { reply } of reached) {
@@ -516,4 +581,28 @@ export class PartitionTask {
     await this.#flushed;
     return !signal.aborted;
   }
+}
+
+/** Resolves `latest` once and for all, before the first row is read. */
+async function startAtEnd(
+  { broker, claim, topics }: PartitionDependencies,
+  writer: Writer,
+  { clock, log, signal }: ActorContext<PartitionMessage>,
+): Promise<PartitionProgress> {
+  const { partition } = claim;
+  const { end } = await unlessAborted(broker.offsets(topics.rows, partition), signal);
+  const progress = { ...emptyProgress(), nextOffset: end };
+  const committed = await commitWhenThereIsRoom(
+    writer,
+    (transaction) => {
+      transaction.put(topics.regions, partition, PROGRESS_KEY, encodeProgress(progress));
+    },
+    { clock, log, signal },
+  );
+  await committed?.flushed;
+  log.info(
+    { partition, offset: end },
+    'nothing is counted yet: beginning at the end of the log, as configured',
+  );
+  return progress;
 }

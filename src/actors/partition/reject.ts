@@ -4,34 +4,33 @@ import { TOPIC_LAYOUT } from '../../rows/kernel.ts';
 import { decodeOrigin, type Origin } from '../../rows/origin.ts';
 import type { RejectReason } from '../../rows/reasons.ts';
 import { keptRow, type RejectedRow } from '../rejected-row.ts';
-import { ORIGIN_HEADER } from '../topics.ts';
+import type { TopicNames } from '../topics.ts';
 
 /** What is kept of a row that this stage sets aside; its file and line where the message tells them. */
 export function rejectedOnTopic(
-  topic: string,
+  { originHeader, rows }: Pick<TopicNames, 'originHeader' | 'rows'>,
   partition: number,
   record: LogRecord,
   line: number,
   bytes: Uint8Array,
   reason: RejectReason,
 ): RejectedRow {
-  const origin = originOf(record, line);
+  const origin = originOf(record.headers[originHeader], line);
   return {
     id:
       origin === undefined
-        ? `${topic}-${String(partition)}-${String(record.offset)}-${String(line)}`
+        ? `${rows}-${String(partition)}-${String(record.offset)}-${String(line)}`
         : `${origin.id}:${String(origin.byte)}`,
     reason,
     message: explainRejection(bytes, TOPIC_LAYOUT, reason),
     stage: reason === 'poison' ? 'region' : 'partition',
     ...(origin === undefined ? {} : { file: origin }),
-    record: { topic, partition, offset: record.offset, line },
+    record: { topic: rows, partition, offset: record.offset, line },
     row: keptRow(bytes),
   };
 }
 
-function originOf(record: LogRecord, line: number): RejectedRow['file'] {
-  const header = record.headers[ORIGIN_HEADER];
+function originOf(header: Uint8Array | undefined, line: number): RejectedRow['file'] {
   if (header === undefined) {
     return undefined;
   }

@@ -1,9 +1,17 @@
+import type { Claim } from '../owned-writer.ts';
+
 export type PartitionsMessage =
-  | { readonly type: 'assigned'; readonly partitions: readonly number[]; readonly done: () => void }
+  | {
+      readonly type: 'assigned';
+      readonly claims: readonly Claim[];
+      readonly done: () => void;
+    }
   | { readonly type: 'revoked'; readonly partitions: readonly number[]; readonly done: () => void }
   | {
-      /** Answers when all owned partitions have worked up to what is in the log now. */
+      /** Answers when all that is in the log now is worked off. */
       readonly type: 'drain';
+      /** `group`: of all partitions, whoever owns them; `own`: of those that are this process's, as long as they are. */
+      readonly scope: 'own' | 'group';
       readonly reply: () => void;
     }
   | { readonly type: 'checkpoint'; readonly reply: () => void };

@@ -1,21 +1,38 @@
 import type { Broker, Membership } from '../../broker/broker.ts';
 import type { ActorContext, ActorDefinition, Address } from '../../system/actor.ts';
 import type { ChildPolicy } from '../../system/supervision.ts';
+import { pause } from '../commit.ts';
+import type { Claim } from '../owned-writer.ts';
 import type { PartitionMessage } from '../partition/messages.ts';
-import type { PartitionsMessage } from './messages.ts';
+import { decodeProgress } from '../partition/progress.ts';
 import { StandingRequests } from '../standing-requests.ts';
+import { PROGRESS_KEY, type TopicNames } from '../topics.ts';
+import { atMost, unlessAborted } from '../unless-aborted.ts';
+import { Drain } from './drain.ts';
+import type { PartitionsMessage } from './messages.ts';
 
-/** The consumer group that owns the input partitions. */
-const PARTITIONS_GROUP = 'geoflock';
+/** Between two looks at how far the others' partitions are. */
+const FOREIGN_PROGRESS_EVERY_MS = 300;
+/** A partition that is handed over may write one more checkpoint in this time. */
+const LET_GO_MS = 8_000;
 
 export interface PartitionsDependencies {
   readonly broker: Broker;
-  readonly rowsTopic: string;
+  readonly topics: TopicNames;
+  readonly partitions: number;
+  /** The consumer group that owns the input partitions. */
+  readonly group: string;
   readonly supervision: ChildPolicy;
   readonly partition: (
-    partition: number,
+    claim: Claim,
     requests: StandingRequests<PartitionMessage>,
+    giveUp: (error: unknown) => void,
   ) => ActorDefinition<PartitionMessage>;
+}
+
+interface Child {
+  readonly address: Address<PartitionMessage>;
+  readonly requests: StandingRequests<PartitionMessage>;
 }
 
 /** Owns the group membership: one child for each input partition that is this process's. */
@@ -24,35 +41,27 @@ export function partitionsActor(own: PartitionsDependencies): ActorDefinition<Pa
     name: 'partitions',
     children: own.supervision,
     setup: (context) => {
-      const children = new Map<number, Child>();
+      const partitions = new OwnedPartitions(own, context);
       let membership: Membership | undefined;
-      context.background(async () => {
-        membership = await join(own, context);
+      context.background(async (signal) => {
+        membership = await unlessAborted(join(own, context), signal, (late) => late.leave());
       });
       return {
         receive: async (message) => {
           switch (message.type) {
             case 'assigned':
-              for (const partition of message.partitions) {
-                const requests = new StandingRequests<PartitionMessage>();
-                const address = context.spawn(own.partition(partition, requests));
-                children.set(partition, { address, requests });
-              }
+              partitions.assigned(message.claims);
               message.done();
               return;
             case 'revoked':
-              for (const partition of message.partitions) {
-                const child = children.get(partition);
-                children.delete(partition);
-                if (child !== undefined) {
-                  await context.stop(child.address);
-                }
-              }
+              await partitions.revoked(message.partitions);
               message.done();
               return;
             case 'drain':
+              context.background((signal) => partitions.drain(message.scope, message.reply, signal));
+              return;
             case 'checkpoint':
-              askAll(context, [...children.values()], message.type, message.reply);
+              partitions.checkpoint(message.reply);
               return;
           }
         },
@@ -64,59 +73,144 @@ export function partitionsActor(own: PartitionsDependencies): ActorDefinition<Pa
   };
 }
 
-interface Child {
-  readonly address: Address<PartitionMessage>;
-  readonly requests: StandingRequests<PartitionMessage>;
-}
-
 function join(
-  { broker, rowsTopic }: PartitionsDependencies,
+  { broker, group, topics }: PartitionsDependencies,
   context: ActorContext<PartitionsMessage>,
 ): Promise<Membership> {
-  const tell = (type: 'assigned' | 'revoked', partitions: readonly number[]): Promise<void> =>
+  const tell = (message: (done: () => void) => PartitionsMessage): Promise<void> =>
     new Promise((resolve) => {
       const { signal } = context;
       const done = (): void => {
         signal.removeEventListener('abort', done);
         resolve();
       };
-      if (signal.aborted || !context.tell(context.self, { type, partitions, done })) {
+      if (signal.aborted || !context.tell(context.self, message(done))) {
         resolve();
         return;
       }
       // What is in the mailbox when the actor is stopped is never handled.
       signal.addEventListener('abort', done, { once: true });
     });
-  return broker.join(PARTITIONS_GROUP, rowsTopic, {
-    assigned: (partitions) => tell('assigned', partitions),
-    revoked: (partitions) => tell('revoked', partitions),
+  return broker.join(group, topics.rows, {
+    assigned: (partitions, membership) =>
+      tell((done) => {
+        const claims = partitions.map((partition) => ({ partition, membership }));
+        return { type: 'assigned', claims, done };
+      }),
+    revoked: (partitions) => tell((done) => ({ type: 'revoked', partitions, done })),
     failed: (error) => {
       context.fail(error);
     },
   });
 }
 
-/** Replies when every partition has, also when one restarts meanwhile. */
-function askAll(
-  context: ActorContext<PartitionsMessage>,
-  partitions: readonly Child[],
-  type: 'drain' | 'checkpoint',
-  reply: () => void,
-): void {
-  let open = partitions.length;
-  if (open === 0) {
-    reply();
+/** The partitions that are this process's, and what was asked of all. */
+class OwnedPartitions {
+  readonly #own: PartitionsDependencies;
+  readonly #context: ActorContext<PartitionsMessage>;
+  readonly #children = new Map<number, Child>();
+  readonly #drains = new Set<Drain>();
+
+  constructor(own: PartitionsDependencies, context: ActorContext<PartitionsMessage>) {
+    this.#own = own;
+    this.#context = context;
   }
-  for (const { address, requests } of partitions) {
-    const request = requests.keep({
-      type,
-      reply: () => {
-        open--;
-        if (open === 0) {
-          reply();
+
+  assigned(claims: readonly Claim[]): void {
+    const { group } = this.#own;
+    this.#context.log.info({ group, partitions: claims.map(({ partition }) => partition) }, 'assigned');
+    for (const claim of claims) {
+      const requests = new StandingRequests<PartitionMessage>();
+      const definition = this.#own.partition(claim, requests, (error) => {
+        this.#context.fail(error);
+      });
+      const child = { address: this.#context.spawn(definition), requests };
+      this.#children.set(claim.partition, child);
+      for (const drain of this.#drains) {
+        this.#askToDrain(drain, claim.partition, child);
+      }
+    }
+  }
+
+  /** Each writes what it has, if it can in time, so that the next owner need not do it again. */
+  async revoked(partitions: readonly number[]): Promise<void> {
+    const { group } = this.#own;
+    this.#context.log.info({ group, partitions }, 'revoked: handed over after a last checkpoint');
+    await Promise.all(
+      partitions.map(async (partition) => {
+        const child = this.#children.get(partition);
+        if (child === undefined) {
+          return;
         }
-      },
-    });
-    context.tell(address, request);
+        this.#children.delete(partition);
+        const letGo = new Promise<void>((reply) => {
+          this.#context.tell(child.address, child.requests.keep({ type: 'let-go', reply }));
+        });
+        await atMost(this.#context.clock, LET_GO_MS, unlessAborted(letGo, this.#context.signal));
+        await this.#context.stop(child.address);
+      }),
+    );
+  }
+
+  /** Replies when every partition has, also when one restarts meanwhile. */
+  checkpoint(reply: () => void): void {
+    const children = [...this.#children.values()];
+    let open = children.length;
+    if (open === 0) {
+      reply();
+    }
+    const one = (): void => {
+      open--;
+      if (open === 0) {
+        reply();
+      }
+    };
+    for (const { address, requests } of children) {
+      this.#context.tell(address, requests.keep({ type: 'checkpoint', reply: one }));
+    }
+  }
+
+  /** Own partitions say themselves when they are done; how far others' are is read from what they commit. */
+  async drain(scope: 'own' | 'group', reply: () => void, signal: AbortSignal): Promise<void> {
+    const { broker, partitions, topics } = this.#own;
+    const ends = new Map<number, number>();
+    const all = Array.from({ length: partitions }, (_, partition) => partition);
+    for (const partition of scope === 'group' ? all : [...this.#children.keys()]) {
+      const { end } = await unlessAborted(broker.offsets(topics.rows, partition), signal);
+      ends.set(partition, end);
+    }
+    const drain = new Drain(ends, reply);
+    this.#drains.add(drain);
+    for (const [partition, child] of this.#children) {
+      this.#askToDrain(drain, partition, child);
+    }
+    while (!drain.done && !signal.aborted) {
+      for (const partition of drain.open.filter((open) => !this.#children.has(open))) {
+        if (scope === 'own') {
+          drain.leaveOut(partition);
+        } else {
+          drain.reached(partition, await this.#progressOf(partition, signal));
+        }
+      }
+      await pause(this.#context.clock, FOREIGN_PROGRESS_EVERY_MS, signal);
+    }
+    this.#drains.delete(drain);
+  }
+
+  #askToDrain(drain: Drain, partition: number, { address, requests }: Child): void {
+    const end = drain.endOf(partition);
+    if (end !== undefined) {
+      const reply = (): void => {
+        drain.reached(partition, end);
+      };
+      this.#context.tell(address, requests.keep({ type: 'drain', end, reply }));
+    }
+  }
+
+  async #progressOf(partition: number, signal: AbortSignal): Promise<number> {
+    const { broker, topics } = this.#own;
+    await unlessAborted(broker.refreshTable(topics.regions, partition), signal);
+    const stored = await broker.tableGet(topics.regions, partition, PROGRESS_KEY);
+    return stored === undefined ? 0 : decodeProgress(stored).nextOffset;
   }
 }

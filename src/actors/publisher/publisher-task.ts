@@ -1,4 +1,5 @@
-import type { Broker, Transaction, Writer } from '../../broker/broker.ts';
+import type { Broker, Transaction } from '../../broker/broker.ts';
+import { FencedError, NotOwnerError } from '../../broker/errors.ts';
 import { partitionOf } from '../../broker/partitioner.ts';
 import type { ColumnOverride, HeaderDecision } from '../../rows/header.ts';
 import { describeMapping, readHeader } from '../../rows/header.ts';
@@ -20,11 +21,15 @@ import {
   moveTo,
 } from '../ingest/ledger.ts';
 import { type LedgerStore, putEntry, putTotals } from '../ingest/ledger-store.ts';
+import type { LedgerOwnership } from '../ingest/ownership.ts';
+import { isWriterLost } from '../owned-writer.ts';
 import type { StandingRequests } from '../standing-requests.ts';
 import type { PublisherStats } from '../stats.ts';
-import type { TopicNames } from '../topics.ts';
+import { CREATED_PREFIX, type TopicNames } from '../topics.ts';
+import { unlessAborted } from '../unless-aborted.ts';
 import { FileReader, type ReadBuffers } from './file-reader.ts';
 import { findFirstLine } from './first-line.ts';
+import { LedgerWriters, type OpenPartition } from './ledger-writers.ts';
 import type { FileOutcome, FlushRequest, FoundFile, PublisherMessage } from './messages.ts';
 import type { RowPacker } from './row-packer.ts';
 import { sampleRecord } from './sample.ts';
@@ -53,7 +58,12 @@ export interface PublisherDependencies {
   readonly settings: PublisherSettings;
   /** Bytes and rows of the transaction being built; shared by nobody. */
   readonly buffers: ReadBuffers;
-  readonly packer: RowPacker;
+  /** Asked once an incarnation, when the first partition is open. */
+  readonly packer: (rowsTopicIsOurs: boolean) => RowPacker;
+  /** Which partitions of the ledger are this process's. */
+  readonly ownership: LedgerOwnership;
+  /** Told of what a restart would meet again. */
+  readonly giveUp: (error: unknown) => void;
   /** A new connection for each incarnation. */
   readonly connect: () => Connection;
   readonly stats: PublisherStats;
@@ -61,6 +71,8 @@ export interface PublisherDependencies {
   readonly requests: StandingRequests<FlushRequest>;
 }
 
+/** Whoever owns this partition of the ledger publishes the test source. */
+const SAMPLE_PARTITION = 0;
 /** How long the publisher waits before it asks again whether the log has room. */
 const LOG_PAUSE_MS = 50;
 const NO_BYTES: Fingerprint = fingerprint(new Uint8Array(0));
@@ -72,34 +84,23 @@ const LINE_FEED = 0x0a;
 export class PublisherTask {
   readonly #own: PublisherDependencies;
   readonly #context: ActorContext<PublisherMessage>;
-  readonly #writers = new Map<number, Writer>();
-  readonly #totals = new Map<number, LedgerTotals>();
+  readonly #writers: LedgerWriters;
   readonly #connection: Connection;
+  /** The partition being worked on. */
+  #at: OpenPartition | undefined;
+  #packer: RowPacker | undefined;
   #flushed: Promise<void> = Promise.resolve();
 
-  static async open(
-    own: PublisherDependencies,
-    context: ActorContext<PublisherMessage>,
-  ): Promise<PublisherTask> {
-    const task = new PublisherTask(own, context);
-    for (let partition = 0; partition < own.settings.partitions; partition++) {
-      task.#writers.set(partition, await own.broker.openWriter(`publisher-${String(partition)}`));
-      task.#totals.set(partition, await own.ledger.totals(partition));
-    }
-    return task;
-  }
-
-  private constructor(own: PublisherDependencies, context: ActorContext<PublisherMessage>) {
+  constructor(own: PublisherDependencies, context: ActorContext<PublisherMessage>) {
     this.#own = own;
     this.#context = context;
     this.#connection = own.connect();
+    this.#writers = new LedgerWriters(own, context);
   }
 
   async close(): Promise<void> {
     this.#connection.close();
-    for (const writer of this.#writers.values()) {
-      await writer.close();
-    }
+    await this.#writers.close();
   }
 
   /** Resolves when everything committed so far is on stable storage. */
@@ -109,6 +110,44 @@ export class PublisherTask {
 
   /** Reads one file to its end, or as far as it can be read; settles it. */
   async publish(found: FoundFile): Promise<FileOutcome> {
+    const partition = this.#own.ledger.partitionOf(found.path);
+    // Not ours any more: whoever owns it now finds it, and we do when it comes back.
+    return (await this.#on(partition, () => this.#publish(found))) ?? 'again';
+  }
+
+  /**
+   * Works on an open partition of the ledger; undefined when it is not, or no longer, ours. What its
+   * last commit did is then of no matter here: whoever opens it next reads what is committed.
+   */
+  async #on<T>(partition: number, work: () => Promise<T>): Promise<T | undefined> {
+    return await this.#writers.use(partition, async (open) => {
+      this.#at = open;
+      try {
+        return await work();
+      } catch (error) {
+        if (open.signal.aborted && (isWriterLost(error) || error === open.signal.reason)) {
+          this.#context.log.info({ partition, problem: String(error) }, 'let go of in the middle');
+          return undefined;
+        }
+        this.#tellOfNamesake(error);
+        throw error;
+      } finally {
+        this.#at = undefined;
+      }
+    });
+  }
+
+  #tellOfNamesake(error: unknown): void {
+    const { ledger, settings } = this.#own;
+    if (error instanceof FencedError && ledger.totalsKey.endsWith(`/${settings.sourceName}`)) {
+      this.#context.log.error(
+        { source: settings.sourceName },
+        'another replica with ingest.ownership local has the same source.name: give each a name of its own',
+      );
+    }
+  }
+
+  async #publish(found: FoundFile): Promise<FileOutcome> {
     const { ledger, settings, stats } = this.#own;
     const { path } = found;
     const entry = await ledger.entry(path);
@@ -146,12 +185,28 @@ export class PublisherTask {
   async publishSample(): Promise<void> {
     const { settings, topics } = this.#own;
     const record = sampleRecord(settings.level, this.#context.clock.now());
-    const totals = this.#totalsOf(0);
-    const next = { ...totals, sampled: totals.sampled + 1 };
-    await this.#commit(0, next, (transaction) => {
-      transaction.append(topics.rows, partitionOf(record.key, settings.partitions), [record]);
-      putTotals(transaction, this.#own.ledger, 0, next);
+    // One replica is enough.
+    await this.#on(SAMPLE_PARTITION, async () => {
+      const { totals } = this.#open;
+      const next = { ...totals, sampled: totals.sampled + 1 };
+      await this.#commit(next, (transaction) => {
+        transaction.append(topics.rows, partitionOf(record.key, settings.partitions), [record]);
+        putTotals(transaction, this.#own.ledger, SAMPLE_PARTITION, next);
+      });
     });
+  }
+
+  /** Packs as suits the topic. */
+  async #packerOfTopic(): Promise<RowPacker> {
+    if (this.#packer === undefined) {
+      const { broker, packer, topics } = this.#own;
+      const { signal } = this.#open;
+      await unlessAborted(broker.refreshTable(topics.files, 0), signal);
+      const mark = await broker.tableGet(topics.files, 0, CREATED_PREFIX + topics.rows);
+      this.#packer = packer(broker.kind === 'embedded' || mark !== undefined);
+      this.#context.log.info({ topic: topics.rows }, `rows go out in ${this.#packer.packing.reason}`);
+    }
+    return this.#packer;
   }
 
   async #publishOpen(
@@ -240,7 +295,7 @@ export class PublisherTask {
       fileId: fileId(settings.sourceName, path, generation, head),
       generation,
       state: 'reading',
-      order: this.#totalsOf(this.#own.ledger.partitionOf(path)).nextOrder,
+      order: this.#open.totals.nextOrder,
       size,
       mtimeMs,
       head,
@@ -289,12 +344,15 @@ export class PublisherTask {
     restedSize: number,
   ): Promise<LedgerEntry | FileOutcome> {
     const { stats } = this.#own;
-    const reader = new FileReader(this.#own, file, { clock: this.#context.clock, restedSize });
+    const packer = await this.#packerOfTopic();
+    const { clock } = this.#context;
+    const reader = new FileReader({ ...this.#own, packer }, file, { clock, restedSize });
+    const { signal } = this.#open;
     let entry = claimed;
-    while (!this.#context.signal.aborted) {
+    while (!signal.aborted) {
       const { buffers } = this.#own;
       const cost = { rows: buffers.columns.capacity, bytes: buffers.bytes.length };
-      if (!(await this.#connection.reserve(cost, this.#context.signal))) {
+      if (!(await this.#connection.reserve(cost, signal))) {
         return 'again';
       }
       try {
@@ -375,7 +433,7 @@ export class PublisherTask {
         fileId: fileId(settings.sourceName, path, generation, NO_BYTES),
         generation,
         state: 'failed',
-        order: this.#totalsOf(this.#own.ledger.partitionOf(path)).nextOrder,
+        order: this.#open.totals.nextOrder,
         ...NOT_SEEN,
         head: NO_BYTES,
         tail: NO_BYTES,
@@ -438,10 +496,11 @@ export class PublisherTask {
     return 'through';
   }
 
-  /** False when the actor is told to stop while the log is full. */
+  /** False when the partition is to be let go of while the log is full. */
   async #roomInLog(bytes: number): Promise<boolean> {
     const { broker, settings, topics } = this.#own;
-    const { clock, log, signal } = this.#context;
+    const { clock, log } = this.#context;
+    const { signal } = this.#open;
     let told = false;
     for (;;) {
       const unconsumed = broker.unconsumed(topics.rows).bytes;
@@ -468,32 +527,27 @@ export class PublisherTask {
     rejectedByReason: Readonly<Record<string, number>> = {},
   ): Promise<void> {
     const { ledger } = this.#own;
-    const partition = ledger.partitionOf(entry.path);
     const dated = entry.state === before?.state ? entry : { ...entry, changedAt: this.#context.clock.now() };
-    const added = addToTotals(this.#totalsOf(partition), before, dated, rejectedByReason);
+    const added = addToTotals(this.#open.totals, before, dated, rejectedByReason);
     const totals = { ...added, nextOrder: Math.max(added.nextOrder, entry.order + 1) };
-    await this.#commit(partition, totals, (transaction) => {
+    await this.#commit(totals, (transaction) => {
       fill(transaction);
       putEntry(transaction, ledger, dated, totals, before);
       faultPoint('publish-transaction');
     });
   }
 
-  async #commit(
-    partition: number,
-    totals: LedgerTotals,
-    fill: (transaction: Transaction) => void,
-  ): Promise<void> {
-    const writer = this.#writers.get(partition);
-    if (writer === undefined) {
-      throw new Error(`the publisher has no writer for ledger partition ${String(partition)}`);
-    }
-    const { clock, log, signal } = this.#context;
+  async #commit(totals: LedgerTotals, fill: (transaction: Transaction) => void): Promise<void> {
+    const open = this.#open;
+    const { signal, writer } = open;
+    const { clock, log } = this.#context;
     const committed = await commitWhenThereIsRoom(writer, fill, { clock, log, signal });
     if (committed === undefined) {
-      throw new Error('told to stop while the broker had no room: the transaction was not written');
+      throw new NotOwnerError(
+        `${writer.name} is to be let go of and the broker had no room: the transaction was not written`,
+      );
     }
-    this.#totals.set(partition, totals);
+    open.totals = totals;
     this.#own.stats.transactions++;
     this.#flushed = committed.flushed;
     committed.flushed.catch((error: unknown) => {
@@ -501,11 +555,10 @@ export class PublisherTask {
     });
   }
 
-  #totalsOf(partition: number): LedgerTotals {
-    const totals = this.#totals.get(partition);
-    if (totals === undefined) {
-      throw new Error(`the publisher does not own ledger partition ${String(partition)}`);
+  get #open(): OpenPartition {
+    if (this.#at === undefined) {
+      throw new Error('the publisher works on no ledger partition');
     }
-    return totals;
+    return this.#at;
   }
 }

@@ -7,10 +7,35 @@ import { createOriginEncoder } from '../../rows/origin.ts';
 import { ACCEPTED } from '../../rows/reasons.ts';
 import { maxTopicLineBytes, type TopicLineWriter } from '../../rows/topic-line.ts';
 import { nextTurn } from '../../system/event-loop.ts';
-import { ORIGIN_HEADER } from '../topics.ts';
 
 /** A message holds at most so many bytes of lines: far below what brokers accept by default. */
 export const MAX_MESSAGE_BYTES = 64 * 1024;
+
+/** How many lines a message holds, and why, for the log. */
+export interface Packing {
+  readonly linesPerMessage: number;
+  readonly reason: string;
+}
+
+/**
+ * @param wanted the setting `publisher.linesPerMessage`
+ * @param ours Geoflock made the rows topic: nobody reads it who knows of one line a message only
+ */
+export function packing(wanted: number | 'auto', ours: boolean): Packing {
+  if (wanted !== 'auto') {
+    const lines = wanted === 1 ? 'one line' : `up to ${String(wanted)} lines`;
+    return { linesPerMessage: wanted, reason: `messages of ${lines}, as publisher.linesPerMessage says` };
+  }
+  const most = `messages of up to ${String(MAX_MESSAGE_BYTES / 1024)} KiB`;
+  return ours
+    ? { linesPerMessage: Number.POSITIVE_INFINITY, reason: `${most}: Geoflock made the topic` }
+    : {
+        linesPerMessage: 1,
+        reason:
+          'messages of one line: the topic was there before, and others may read it line by line; ' +
+          `publisher.linesPerMessage: 100000 makes ${most}, which take much less CPU time`,
+      };
+}
 
 const LINE_FEED = 0x0a;
 /** Rows packed between two turns of the event loop. */
@@ -45,11 +70,14 @@ export interface ParsedRows {
 
 /**
  * Packs accepted rows into messages: one region's lines together, in the order of the file, under
- * the region's token as the key. Downstream nothing depends on where a message ends.
+ * the region's token as the key, as many as `packing` says. Downstream nothing depends on where a
+ * message ends.
  *
  * Reuses its buffers: the messages of one call are valid until the next.
  */
 export class RowPacker {
+  readonly packing: Packing;
+  readonly #originHeader: string;
   readonly #level: number;
   readonly #partitions: number;
   readonly #destinations: (Destination | undefined)[] = [];
@@ -68,8 +96,16 @@ export class RowPacker {
   #arena = Buffer.alloc(0);
 
   /** @param capacity rows of one call at most */
-  constructor(options: { readonly level: number; readonly partitions: number; readonly capacity: number }) {
+  constructor(options: {
+    readonly level: number;
+    readonly partitions: number;
+    readonly capacity: number;
+    readonly packing: Packing;
+    readonly originHeader: string;
+  }) {
     const { level, partitions, capacity } = options;
+    this.packing = options.packing;
+    this.#originHeader = options.originHeader;
     this.#level = level;
     this.#partitions = partitions;
     this.#capacity = capacity;
@@ -109,7 +145,7 @@ export class RowPacker {
         key: token,
         value: out.subarray(begin, this.#packedTo),
         timestamp: parsed.timestamp,
-        headers: { [ORIGIN_HEADER]: this.#origin.finish() },
+        headers: { [this.#originHeader]: this.#origin.finish() },
       };
       begin = this.#packedTo;
       const list = messages.get(partition);
@@ -142,9 +178,10 @@ export class RowPacker {
     const { firstLine } = parsed;
     const fileByte = parsed.fileByte - parsed.start;
     const region = regions[order[first] as number];
+    const last = Math.min(accepted, first + this.packing.linesPerMessage);
     let at = begin;
     let index = first;
-    for (; index < accepted; index++) {
+    for (; index < last; index++) {
       const row = order[index] as number;
       const start = lineStart[row] as number;
       const length = lineLength[row] as number;

@@ -15,12 +15,13 @@ import type {
   AssignmentListener,
   Broker,
   Membership,
+  OwnershipClaim,
   PartitionReader,
   TableEntry,
   TopicSpec,
   Writer,
 } from '../broker.ts';
-import { BrokerError, StoreUnusableError } from '../errors.ts';
+import { BrokerError, NotOwnerError, StoreUnusableError } from '../errors.ts';
 import { Catalog, formatEntry } from './catalog.ts';
 import { CommitQueue } from './commit-queue.ts';
 import { entryKey, entryNameOf, entryRange, writerKey } from './keys.ts';
@@ -113,7 +114,7 @@ class LmdbBroker implements EmbeddedBroker {
   readonly #epochs = new Map<string, number>();
   readonly #members = new Set<string>();
   readonly #readers = new Set<EmbeddedReader>();
-  #declaring: Promise<void> = Promise.resolve();
+  #declaring: Promise<unknown> = Promise.resolve();
   #cancelUpkeep: () => void = () => undefined;
   #closing: Promise<void> | undefined;
 
@@ -143,22 +144,28 @@ class LmdbBroker implements EmbeddedBroker {
     this.#options.log.info({ directory: this.#directory, ...this.usage() }, 'embedded store opened');
   }
 
-  declareTopics(specs: readonly TopicSpec[]): Promise<void> {
+  declareTopics(specs: readonly TopicSpec[]): Promise<readonly string[]> {
     const declared = this.#declaring.then(() => this.#declare(specs));
     this.#declaring = declared.catch(() => undefined);
     return declared;
   }
 
-  async #declare(specs: readonly TopicSpec[]): Promise<void> {
+  async #declare(specs: readonly TopicSpec[]): Promise<readonly string[]> {
     const { created, entries } = this.#catalog.check(specs);
     if (entries.length > 0) {
       await this.#commits.submit(new PutEntries(entries));
     }
     this.#catalog.adopt(created, specs);
+    return created.map(({ name }) => name);
   }
 
-  async openWriter(name: string): Promise<Writer> {
+  async openWriter(name: string, claim?: OwnershipClaim): Promise<Writer> {
     this.#checkOpen();
+    if (claim !== undefined && !claim.membership.owned.includes(claim.partition)) {
+      throw new NotOwnerError(
+        `writer ${name}: partition ${String(claim.partition)} is not this member's of ${claim.membership.group}`,
+      );
+    }
     // From here on earlier writers fail: what they queued and is not under way finds a newer epoch.
     const epoch = this.#currentEpoch(name) + 1;
     this.#epochs.set(name, epoch);
@@ -189,7 +196,7 @@ class LmdbBroker implements EmbeddedBroker {
 
   async join(group: string, topic: string, listener: AssignmentListener): Promise<Membership> {
     this.#checkOpen();
-    const partitions = this.#catalog.topic(topic, 'log').logs.map((log) => log.partition);
+    const partitions = this.#catalog.partitions(topic);
     const member = JSON.stringify([group, topic]);
     if (this.#members.has(member)) {
       throw new BrokerError(
@@ -198,13 +205,7 @@ class LmdbBroker implements EmbeddedBroker {
     }
     this.#members.add(member);
     let owned: readonly number[] = partitions;
-    try {
-      await listener.assigned(partitions);
-    } catch (error) {
-      this.#members.delete(member);
-      throw error;
-    }
-    return {
+    const membership: Membership = {
       group,
       get owned() {
         return owned;
@@ -217,6 +218,13 @@ class LmdbBroker implements EmbeddedBroker {
         }
       },
     };
+    try {
+      await listener.assigned(partitions, membership);
+    } catch (error) {
+      this.#members.delete(member);
+      throw error;
+    }
+    return membership;
   }
 
   async openReader(topic: string, partition: number, offset: number): Promise<PartitionReader> {
@@ -232,6 +240,13 @@ class LmdbBroker implements EmbeddedBroker {
   async offsets(topic: string, partition: number): Promise<{ readonly first: number; readonly end: number }> {
     const { first, end } = this.#catalog.log(topic, partition);
     return Promise.resolve({ first, end });
+  }
+
+  refreshTable(table: string, partition: number): Promise<void> {
+    this.#checkOpen();
+    // Every commit is this process's own.
+    this.#catalog.tableId(table, partition);
+    return Promise.resolve();
   }
 
   async *tableEntries(table: string, partition: number, prefix = ''): AsyncGenerator<TableEntry> {

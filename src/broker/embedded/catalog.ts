@@ -106,6 +106,15 @@ export class Catalog {
     }
   }
 
+  /** Numbers of all partitions of a log or a table. @throws BrokerError when it was not declared */
+  partitions(name: string): readonly number[] {
+    const topic = this.#topics.get(name);
+    if (topic === undefined) {
+      throw new BrokerError(`topic ${name} was not declared`);
+    }
+    return Array.from({ length: topic.partitions }, (_, partition) => partition);
+  }
+
   /** @throws BrokerError when it was not declared, or is of the other kind */
   topic(name: string, kind: 'log' | 'table'): Topic {
     const topic = this.#topics.get(name);

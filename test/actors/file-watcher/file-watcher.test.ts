@@ -63,7 +63,10 @@ describe('the file watcher', () => {
     shop.put('good.csv', csv(1));
     run = await shop.start({ settings: { 'input.scanEvery': '50ms' } });
     await until(() => scans() > 8);
-    const errors = run.messages.filter(({ level }) => level !== 'info' && level !== 'debug');
+    // On a busy machine it also tells of scans that came late.
+    const errors = run.messages.filter(
+      ({ level, text }) => level !== 'info' && level !== 'debug' && text !== 'scheduled runs missed',
+    );
     expect(errors.map(({ fields }) => fields['file'])).to.have.members(['dangling.csv', 'no header.csv']);
     expect((await run.sweep()).totals.files).to.deep.equal({ done: 1, failed: 2 });
   });

@@ -1,5 +1,6 @@
 import { expect } from 'chai';
 import { runCommand } from '../../../src/cli/run.ts';
+import { encodeOrigin } from '../../../src/rows/origin.ts';
 import {
   append,
   asFile,
@@ -103,6 +104,20 @@ describe('rows from elsewhere', () => {
       expect(await drain(pipeline)).to.equal(1);
       const rejected = await rejectedRows(pipeline.broker);
       expect(rejected.map(({ id, file }) => [id, file])).to.deep.equal([['mobile_data-0-0-0', undefined]]);
+    }));
+
+  it('rows that another Geoflock published from its files are foreign: it has their files in its ledger', () =>
+    onStage(async (stage) => {
+      const origin = encodeOrigin('its-file', [2], [100]);
+      const pipeline = await stage.start();
+      await append(pipeline.broker, [
+        { value: LINES[0] ?? '', headers: { 'other-origin': origin } },
+        { value: 'nonsense', headers: { 'other-origin': origin } },
+      ]);
+      expect(await drain(pipeline)).to.equal(1);
+      expect((await pipeline.totals()).rows).to.deep.equal({ read: 2, counted: 1, rejected: 1 });
+      const rejected = await rejectedRows(pipeline.broker);
+      expect(rejected.map(({ id, file }) => [id, file])).to.deep.equal([['mobile_data-0-1-0', undefined]]);
     }));
 
   it('rows of the test source are read and counted like any other', () =>

@@ -3,7 +3,14 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import type { RejectedRow } from '../../../src/actors/rejected-row.ts';
 import { parseRejectedRow } from '../../../src/actors/rejected-row.ts';
-import type { Broker, Committed, OutgoingRecord, Transaction, Writer } from '../../../src/broker/broker.ts';
+import type {
+  Broker,
+  Committed,
+  OutgoingRecord,
+  OwnershipClaim,
+  Transaction,
+  Writer,
+} from '../../../src/broker/broker.ts';
 import { FoldError } from '../../../src/clustering/features.ts';
 import { loadConfiguration } from '../../../src/config/load.ts';
 import type { Configuration } from '../../../src/config/schema.ts';
@@ -264,10 +271,14 @@ export async function rejectedRows(broker: Broker): Promise<readonly RejectedRow
 }
 
 /** The committed summaries, key by key. */
-export async function summaries(broker: Broker, partitions: number): Promise<Record<string, string>> {
+export async function summaries(
+  broker: Broker,
+  partitions: number,
+  table = 'geoflock.regions',
+): Promise<Record<string, string>> {
   const entries: Record<string, string> = {};
   for (let partition = 0; partition < partitions; partition++) {
-    for await (const { key, value } of broker.tableEntries('geoflock.regions', partition, 'summary/')) {
+    for await (const { key, value } of broker.tableEntries(table, partition, 'summary/')) {
       entries[`${String(partition)} ${key}`] = Buffer.from(value).toString('hex');
     }
   }
@@ -288,8 +299,8 @@ export function interceptCommits(broker: Broker, attempt: (attempt: Attempt) => 
   return new Proxy(broker, {
     get(target, property) {
       if (property === 'openWriter') {
-        return async (name: string): Promise<Writer> =>
-          interceptedWriter(await target.openWriter(name), attempt);
+        return async (name: string, claim?: OwnershipClaim): Promise<Writer> =>
+          interceptedWriter(await target.openWriter(name, claim), attempt);
       }
       const value: unknown = Reflect.get(target, property, target);
       return typeof value === 'function' ? (value.bind(target) as unknown) : value;

@@ -199,13 +199,14 @@ function afterEachCommit(hook: (commits: number) => void | Promise<void>): (brok
     join: (group, topic, listener) => broker.join(group, topic, listener),
     openReader: (topic, partition, offset) => broker.openReader(topic, partition, offset),
     offsets: (topic, partition) => broker.offsets(topic, partition),
+    refreshTable: (table, partition) => broker.refreshTable(table, partition),
     tableEntries: (table, partition, prefix) => broker.tableEntries(table, partition, prefix),
     tableGet: (table, partition, key) => broker.tableGet(table, partition, key),
     consumedUpTo: (topic, partition, offset) => broker.consumedUpTo(topic, partition, offset),
     unconsumed: (topic) => broker.unconsumed(topic),
     close: () => broker.close(),
-    openWriter: async (name) => {
-      const writer = await broker.openWriter(name);
+    openWriter: async (name, claim) => {
+      const writer = await broker.openWriter(name, claim);
       return {
         name,
         close: () => writer.close(),

@@ -1,7 +1,6 @@
 import { expect } from 'chai';
 import fc from 'fast-check';
-import { MAX_MESSAGE_BYTES, RowPacker } from '../../../src/actors/publisher/row-packer.ts';
-import { ORIGIN_HEADER } from '../../../src/actors/topics.ts';
+import { MAX_MESSAGE_BYTES, packing, RowPacker } from '../../../src/actors/publisher/row-packer.ts';
 import type { OutgoingRecord } from '../../../src/broker/broker.ts';
 import { partitionOf } from '../../../src/broker/partitioner.ts';
 import { latitude, longitude } from '../../../src/geo/axes.ts';
@@ -33,6 +32,7 @@ interface Plain {
 function pack(
   header: string,
   lines: readonly string[],
+  linesPerMessage: number | 'auto' = 'auto',
 ): Promise<ReadonlyMap<number, readonly OutgoingRecord[]>> {
   const mapping = readHeader(header);
   if (mapping.kind === 'unusable') {
@@ -44,7 +44,13 @@ function pack(
   const columns = allocateColumns(CAPACITY);
   const kernel = createTypeScriptKernel({ ...kernelOptions, layout: mapping.layout });
   const parsed = kernel.parse(bytes, 0, text.length, true, columns, 0, CAPACITY);
-  const packer = new RowPacker({ level: LEVEL, partitions: PARTITIONS, capacity: CAPACITY });
+  const packer = new RowPacker({
+    level: LEVEL,
+    partitions: PARTITIONS,
+    capacity: CAPACITY,
+    packing: packing(linesPerMessage, true),
+    originHeader: 'one-origin',
+  });
   return packer.pack({
     bytes,
     start: 0,
@@ -67,7 +73,7 @@ function unpacked(messages: ReadonlyMap<number, readonly OutgoingRecord[]>): Pla
       const token = key ?? expect.fail('no key');
       expect(partition).to.equal(partitionOf(token, PARTITIONS));
       expect(timestamp).to.equal(7);
-      const origin = headers?.[ORIGIN_HEADER];
+      const origin = headers?.['one-origin'];
       const places = decodeOrigin(origin instanceof Uint8Array ? origin : expect.fail('no origin'));
       expect(value?.length).to.be.below(MAX_MESSAGE_BYTES);
       const lines = Buffer.from(value ?? [])
@@ -118,11 +124,19 @@ const anyLine = fc.oneof(
   fc.constantFrom('', 'bad'),
 );
 
+const linesPerMessage = fc.constantFrom<number | 'auto'>('auto', 1, 2, 7);
+
+function linesIn(value: Uint8Array | null): number {
+  return Buffer.from(value ?? [])
+    .toString()
+    .split('\n').length;
+}
+
 describe('the row packer', () => {
   for (const [what, { header, source }] of Object.entries(FORMS)) {
     it(`brings every accepted line once, ${what}, in order, by region, with its exact origin`, async () => {
       await fc.assert(
-        fc.asyncProperty(fc.array(anyLine, { maxLength: 60 }), async (script) => {
+        fc.asyncProperty(fc.array(anyLine, { maxLength: 60 }), linesPerMessage, async (script, most) => {
           const lines = script.map((one) =>
             typeof one === 'string' ? one : source(one.place, 'x'.repeat(one.pad)),
           );
@@ -135,7 +149,13 @@ describe('the row packer', () => {
             }
             byte += Buffer.byteLength(lines[index] ?? '') + 1;
           }
-          const found = unpacked(await pack(header, lines));
+          const messages = await pack(header, lines, most);
+          if (most !== 'auto') {
+            for (const { value } of [...messages.values()].flat()) {
+              expect(linesIn(value)).to.be.at.most(most);
+            }
+          }
+          const found = unpacked(messages);
           expect(new Set(found.map(({ token }) => token)).size).to.equal(
             new Set(expected.map(({ token }) => token)).size,
           );
@@ -155,17 +175,62 @@ describe('the row packer', () => {
     const fits = Math.floor((MAX_MESSAGE_BYTES - 1) / (line(1_000).length + 1));
     const lines = [...Array.from({ length: fits + 1 }, () => line(1_000)), line(70_000), line(1)];
     const messages = [...(await pack(HEADER, lines)).values()].flat();
-    const counts = messages.map(
-      ({ value }) =>
-        Buffer.from(value ?? [])
-          .toString()
-          .split('\n').length,
-    );
+    const counts = messages.map(({ value }) => linesIn(value));
     expect(counts).to.deep.equal([fits, 1, 1, 1]);
   });
 
+  it('puts as many lines into a message as it is told to', async () => {
+    const lines = Array.from({ length: 7 }, () => FORMS['as it is'].source({ lon: 1, lat: 1 }, ''));
+    const counts = async (most: number): Promise<number[]> =>
+      [...(await pack(HEADER, lines, most)).values()].flat().map(({ value }) => linesIn(value));
+    expect(await counts(1)).to.deep.equal([1, 1, 1, 1, 1, 1, 1]);
+    expect(await counts(3)).to.deep.equal([3, 3, 1]);
+    expect(await counts(7)).to.deep.equal([7]);
+  });
+
+  it('takes time in proportion to the rows, also with one line a message', async () => {
+    const lines = (count: number): string[] =>
+      Array.from({ length: count }, () => FORMS['as it is'].source({ lon: 1, lat: 1 }, ''));
+    const best = async (count: number): Promise<number> => {
+      const all = lines(count);
+      let least = Number.POSITIVE_INFINITY;
+      for (let round = 0; round < 5; round++) {
+        const began = process.cpuUsage();
+        await pack(HEADER, all, 1);
+        const { system, user } = process.cpuUsage(began);
+        least = Math.min(least, user + system);
+      }
+      return least;
+    };
+    await best(CAPACITY);
+    // Eight times the rows: eight times the time, sixty-four times were it quadratic.
+    expect((await best(CAPACITY)) / (await best(CAPACITY / 8))).to.be.below(25);
+  });
+
+  describe('packing', () => {
+    const cases: readonly (readonly [number | 'auto', boolean, number, RegExp])[] = [
+      ['auto', true, Number.POSITIVE_INFINITY, /^messages of up to 64 KiB: Geoflock made the topic$/],
+      ['auto', false, 1, /^messages of one line: the topic was there before/],
+      [1, true, 1, /^messages of one line, as publisher\.linesPerMessage says$/],
+      [500, false, 500, /^messages of up to 500 lines/],
+    ];
+    for (const [wanted, ours, lines, reason] of cases) {
+      it(`is ${String(lines)} for ${String(wanted)} on a topic that is ${ours ? '' : 'not '}ours`, () => {
+        const decided = packing(wanted, ours);
+        expect(decided.linesPerMessage).to.equal(lines);
+        expect(decided.reason).to.match(reason);
+      });
+    }
+  });
+
   it('refuses more rows than it has room for', async () => {
-    const packer = new RowPacker({ level: LEVEL, partitions: 1, capacity: 1 });
+    const packer = new RowPacker({
+      level: LEVEL,
+      partitions: 1,
+      capacity: 1,
+      packing: packing('auto', true),
+      originHeader: 'one-origin',
+    });
     const mapping = readHeader(HEADER);
     if (mapping.kind === 'unusable') {
       throw new Error(mapping.message);

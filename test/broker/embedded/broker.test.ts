@@ -1,7 +1,7 @@
 import { expect } from 'chai';
 import type { EmbeddedBroker } from '../../../src/broker/embedded/broker.ts';
 import { BrokerError, StoreUnusableError, TopicMismatchError } from '../../../src/broker/errors.ts';
-import { append, failure, record, text } from '../conformance.ts';
+import { append, failure, record, text } from '../helpers.ts';
 import { openAt, removeDirectory, temporaryDirectory } from '../fixtures.ts';
 
 const NEVER = new AbortController().signal;

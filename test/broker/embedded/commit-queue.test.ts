@@ -11,7 +11,7 @@ import {
 } from '../../../src/broker/errors.ts';
 import type { Clock } from '../../../src/system/clock.ts';
 import { silentLogger } from '../../../src/system/logger.ts';
-import { failure } from '../conformance.ts';
+import { failure } from '../helpers.ts';
 
 const ENOSPC = 28;
 

@@ -3,7 +3,7 @@ import { copyFile, mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect } from 'chai';
 import type { EmbeddedBroker } from '../../../src/broker/embedded/broker.ts';
-import { readAll, text } from '../conformance.ts';
+import { readAll, text } from '../helpers.ts';
 import { openAt, removeDirectory, temporaryDirectory } from '../fixtures.ts';
 
 const CHILD = new URL('./child.ts', import.meta.url).pathname;

@@ -6,7 +6,7 @@ import { expect } from 'chai';
 import type { TopicSpec, Writer } from '../../../src/broker/broker.ts';
 import type { EmbeddedBroker } from '../../../src/broker/embedded/broker.ts';
 import { BrokerFullError } from '../../../src/broker/errors.ts';
-import { failure, record } from '../conformance.ts';
+import { failure, record } from '../helpers.ts';
 import { openAt, removeDirectory, temporaryDirectory } from '../fixtures.ts';
 
 const MIB = 1024 * 1024;

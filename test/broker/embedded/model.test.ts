@@ -3,7 +3,7 @@ import fc from 'fast-check';
 import type { Transaction, Writer } from '../../../src/broker/broker.ts';
 import type { EmbeddedBroker } from '../../../src/broker/embedded/broker.ts';
 import { FencedError } from '../../../src/broker/errors.ts';
-import { entriesOf, failure, readAll, record } from '../conformance.ts';
+import { entriesOf, failure, readAll, record } from '../helpers.ts';
 import { openAt, removeDirectory, temporaryDirectory } from '../fixtures.ts';
 
 /**

@@ -5,7 +5,7 @@ import { promisify } from 'node:util';
 import { expect } from 'chai';
 import { openOrderedStore } from '../../../src/broker/embedded/lmdb.ts';
 import { StoreLockedError, StoreUnusableError } from '../../../src/broker/errors.ts';
-import { append, failure, readAll, record } from '../conformance.ts';
+import { append, failure, readAll, record } from '../helpers.ts';
 import { openAt, removeDirectory, temporaryDirectory } from '../fixtures.ts';
 
 const LOG = { name: 'log', kind: 'log', partitions: 3 } as const;

@@ -5,7 +5,7 @@ import { PartitionLog } from '../../../src/broker/embedded/partition-log.ts';
 import { planRemovals } from '../../../src/broker/embedded/retention.ts';
 import { BrokerError } from '../../../src/broker/errors.ts';
 import type { Clock } from '../../../src/system/clock.ts';
-import { failure, readAll } from '../conformance.ts';
+import { failure, readAll } from '../helpers.ts';
 import { openAt, removeDirectory, temporaryDirectory } from '../fixtures.ts';
 
 function logOf(partition: number, timestamps: readonly number[], consumed: number): PartitionLog {

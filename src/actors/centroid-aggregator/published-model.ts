@@ -1,0 +1,36 @@
+import { serializeModel } from '../../clustering/geojson.ts';
+import type { Model } from '../../clustering/model.ts';
+import type { PublishedModel } from './messages.ts';
+
+export type ModelKind = 'live' | 'canonical';
+
+const FORMAT_VERSION = 1;
+
+/** A record of the models topic: a model and the offsets it reflects. */
+export function encodePublished(kind: ModelKind, { model, nextOffsets }: PublishedModel): Uint8Array {
+  return new TextEncoder().encode(
+    JSON.stringify({
+      version: FORMAT_VERSION,
+      kind,
+      nextOffsets,
+      model: JSON.parse(serializeModel(model)) as unknown,
+    }),
+  );
+}
+
+/** @throws Error when the record was written by a format this version does not know. */
+export function decodePublished(bytes: Uint8Array): PublishedModel & { readonly kind: ModelKind } {
+  const { version, kind, model, nextOffsets } = JSON.parse(new TextDecoder().decode(bytes)) as {
+    version: unknown;
+    kind: ModelKind;
+    model: Model;
+    nextOffsets: readonly number[];
+  };
+  if (version !== FORMAT_VERSION) {
+    throw new Error(
+      `published model has format version ${String(version)}, this program knows ${String(FORMAT_VERSION)}: ` +
+        'a replica is of another version of Geoflock; run the same in all',
+    );
+  }
+  return { kind, model, nextOffsets };
+}

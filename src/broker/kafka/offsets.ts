@@ -1,0 +1,54 @@
+/** Where a partition begins and ends, as its leader tells. */
+import { BrokerError } from '../errors.ts';
+import type { KafkaConnections } from './kafkajs.ts';
+
+/** Timestamps by which Kafka names the two ends of a log. */
+const EARLIEST = -2;
+const LATEST = -1;
+
+export interface PartitionOffsets {
+  /** First retained offset. */
+  readonly first: number;
+  /** The offset the next record will get, also behind what is not committed yet. */
+  readonly end: number;
+}
+
+export async function partitionOffsets(
+  connections: Pick<KafkaConnections, 'leader'>,
+  topic: string,
+  partition: number,
+): Promise<PartitionOffsets> {
+  const [first, end] = await Promise.all([
+    offsetOf(connections, topic, partition, EARLIEST),
+    offsetOf(connections, topic, partition, LATEST),
+  ]);
+  return { first, end };
+}
+
+export async function endOffset(
+  connections: Pick<KafkaConnections, 'leader'>,
+  topic: string,
+  partition: number,
+): Promise<number> {
+  return await offsetOf(connections, topic, partition, LATEST);
+}
+
+async function offsetOf(
+  connections: Pick<KafkaConnections, 'leader'>,
+  topic: string,
+  partition: number,
+  timestamp: number,
+): Promise<number> {
+  const leader = await connections.leader(topic, partition);
+  const { responses } = await leader.listOffsets({
+    replicaId: -1,
+    // Read uncommitted: the end is behind the open transactions, which may hold back what is committed.
+    isolationLevel: 0,
+    topics: [{ topic, partitions: [{ partition, timestamp }] }],
+  });
+  const offset = Number(responses[0]?.partitions[0]?.offset);
+  if (!Number.isSafeInteger(offset) || offset < 0) {
+    throw new BrokerError(`${topic}-${String(partition)}: Kafka answers no offset but ${String(offset)}`);
+  }
+  return offset;
+}

@@ -1,0 +1,183 @@
+import type { Clock } from '../../system/clock.ts';
+import { nextTurn } from '../../system/event-loop.ts';
+import type { Logger } from '../../system/logger.ts';
+import type { TableEntry } from '../broker.ts';
+import { type FeedFetcher, PartitionFeed } from './feed.ts';
+import type { KafkaConnections } from './kafkajs.ts';
+import { endOffset } from './offsets.ts';
+import { persist } from './retry.ts';
+import { TableView } from './table-view.ts';
+import type { AppliedEntry } from './writer.ts';
+
+/**
+ * A view that was not read for so long is read anew: compaction keeps the removal of an entry only for the
+ * topic's `delete.retention.ms`, and who comes later would keep the entry for ever.
+ */
+const ANEW_AFTER_MS = 3_600_000;
+/** Decoded between two turns of the event loop while a table is read. */
+const PIECE_BYTES = 256 * 1024;
+/** Handed out between two turns of the event loop. */
+const SLICE_BYTES = 512 * 1024;
+const SLICE_ENTRIES = 1_000;
+
+export interface KafkaTablesOptions {
+  readonly connections: Pick<KafkaConnections, 'leader' | 'refresh'>;
+  readonly fetcher: FeedFetcher;
+  readonly clock: Clock;
+  readonly log: Logger;
+  /** Ends all waiting. */
+  readonly signal: AbortSignal;
+}
+
+interface TablePartition {
+  readonly view: TableView;
+  readonly feed: PartitionFeed;
+  /** By the wall clock: the brokers' goes on too while a machine sleeps. */
+  readAt: number;
+  /** Up to where it is to be read. */
+  target: number;
+  reading: Promise<void> | undefined;
+  refreshed: Promise<void> | undefined;
+}
+
+/** The table partitions that this process looks at, each in memory. */
+export class KafkaTables {
+  readonly #options: KafkaTablesOptions;
+  readonly #partitions = new Map<string, TablePartition>();
+
+  constructor(options: KafkaTablesOptions) {
+    this.#options = options;
+  }
+
+  /**
+   * Reads up to everything committed before the call: up to the end as it is now, also behind transactions
+   * that are open; they end by their timeout.
+   */
+  async refresh(table: string, partition: number): Promise<void> {
+    const { clock, connections, log, signal } = this.#options;
+    const held = this.#current(table, partition);
+    const before = held.view.position;
+    const end = await persist(() => endOffset(connections, table, partition), {
+      what: `refreshing ${table}-${String(partition)}`,
+      clock,
+      log,
+      signal,
+      onTrouble: (error) => connections.refresh(error),
+    });
+    if (end < before) {
+      held.feed.outOfRange(0, end);
+    }
+    held.target = Math.max(held.target, end);
+    held.feed.fetchUpTo(held.target);
+    throwFailure(held.feed);
+    while (held.view.position < end) {
+      // Who comes while it is read joins in: the loop goes on to the later target.
+      held.reading ??= this.#read(held).finally(() => {
+        held.reading = undefined;
+      });
+      await held.reading;
+    }
+    held.readAt = clock.now();
+    held.refreshed = Promise.resolve();
+  }
+
+  /** Told of each own commit, in the order of the offsets. */
+  applied(table: string, partition: number, entries: readonly AppliedEntry[]): void {
+    // What nobody has looked at is read from the log when somebody does.
+    this.#partitions.get(keyOf(table, partition))?.view.applied(entries);
+  }
+
+  async get(table: string, partition: number, key: string): Promise<Uint8Array | undefined> {
+    const view = await this.#refreshedOnce(table, partition);
+    const value = view.get(key);
+    return value === undefined ? undefined : new Uint8Array(value);
+  }
+
+  async *entries(table: string, partition: number, prefix: string): AsyncGenerator<TableEntry> {
+    const view = await this.#refreshedOnce(table, partition);
+    let bytes = 0;
+    let count = 0;
+    for (const entry of view.entries(prefix)) {
+      yield entry;
+      bytes += entry.value.byteLength;
+      count++;
+      if (bytes >= SLICE_BYTES || count >= SLICE_ENTRIES) {
+        await nextTurn();
+        this.#options.signal.throwIfAborted();
+        bytes = 0;
+        count = 0;
+      }
+    }
+  }
+
+  close(reason: string): void {
+    for (const { feed } of this.#partitions.values()) {
+      feed.end(reason);
+    }
+  }
+
+  /** The view as it is, or an empty one in place of one that has seen nothing for too long. */
+  #current(table: string, partition: number): TablePartition {
+    const held = this.#held(table, partition);
+    const idle = held.reading === undefined && this.#options.clock.now() - held.readAt >= ANEW_AFTER_MS;
+    // Before the first record an own commit may stand alone in the view: it too may be out of date.
+    if (!idle || (held.view.position === 0 && held.view.size === 0)) {
+      return held;
+    }
+    held.feed.end('the table is read anew');
+    this.#partitions.delete(keyOf(table, partition));
+    this.#options.log.debug({ table, partition }, 'table not read for long: read anew');
+    return this.#held(table, partition);
+  }
+
+  #held(table: string, partition: number): TablePartition {
+    const key = keyOf(table, partition);
+    let held = this.#partitions.get(key);
+    if (held === undefined) {
+      const { fetcher, log } = this.#options;
+      held = {
+        view: new TableView(),
+        feed: new PartitionFeed({ topic: table, partition, offset: 0, fetcher, log }),
+        readAt: this.#options.clock.now(),
+        target: 0,
+        reading: undefined,
+        refreshed: undefined,
+      };
+      this.#partitions.set(key, held);
+    }
+    return held;
+  }
+
+  async #refreshedOnce(table: string, partition: number): Promise<TableView> {
+    const held = this.#held(table, partition);
+    held.refreshed ??= this.refresh(table, partition).catch((error: unknown) => {
+      held.refreshed = undefined;
+      throw error;
+    });
+    await held.refreshed;
+    return held.view;
+  }
+
+  async #read(held: TablePartition): Promise<void> {
+    const { feed, view } = held;
+    while (view.position < held.target) {
+      if (feed.ready) {
+        await nextTurn();
+      } else if (feed.position <= view.position) {
+        await feed.moved();
+      }
+      throwFailure(feed);
+      view.read(feed.take(PIECE_BYTES), feed.position);
+    }
+  }
+}
+
+function throwFailure({ failure }: PartitionFeed): void {
+  if (failure !== undefined) {
+    throw failure;
+  }
+}
+
+function keyOf(table: string, partition: number): string {
+  return `${table}-${String(partition)}`;
+}
