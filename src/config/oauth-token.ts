@@ -10,12 +10,12 @@ export interface TokenSourceOptions {
 }
 
 /** No token now; a later try may bring one. */
-export class TokenUnavailableError extends Error {
+class TokenUnavailableError extends Error {
   override readonly name = 'TokenUnavailableError';
 }
 
 /** The token endpoint does not know us, or not in this way: trying again is of no use. */
-export class TokenRefusedError extends Error {
+class TokenRefusedError extends Error {
   override readonly name = 'TokenRefusedError';
 }
 

@@ -10,26 +10,7 @@ import { ConfigurationError } from '../../src/config/errors.ts';
 import { type KafkaConnectionSettings, kafkaConnection } from '../../src/config/kafka-connection.ts';
 import { loadConfiguration } from '../../src/config/load.ts';
 import { createTokenSource } from '../../src/config/oauth-token.ts';
-
-/** Of nobody: made for this test. */
-const KEY = `-----BEGIN PRIVATE KEY-----
-MIGHAgEAMBMGByqGSM49AgEGCCqGSM49AwEHBG0wawIBAQQg8rWKDbS1WYp7Ym6q
-KiWw0Rclf+3+bhImSwoUNs4SuauhRANCAATlOoSqqesaqFXLnwze/RG7EpPKsC7S
-7KC3hq/S7xNCb7jecFeeQhdg8zgba00neqNBVPXHnjJUkbAtyqbiJBnK
------END PRIVATE KEY-----
-`;
-const CERTIFICATE = `-----BEGIN CERTIFICATE-----
-MIIBgzCCASmgAwIBAgIUSWNnX9NycEn5EYTcGN8d1XzWlj8wCgYIKoZIzj0EAwIw
-FjEUMBIGA1UEAwwLYnJva2VyLnRlc3QwIBcNMjYxMTIyMjIyNTIxWhgPMjEyNjEw
-MjkyMjI1MjFaMBYxFDASBgNVBAMMC2Jyb2tlci50ZXN0MFkwEwYHKoZIzj0CAQYI
-KoZIzj0DAQcDQgAE5TqEqqnrGqhVy58M3v0RuxKTyrAu0uygt4av0u8TQm+43nBX
-nkIXYPM4G2tNJ3qjQVT1x54yVJGwLcqm4iQZyqNTMFEwHQYDVR0OBBYEFG2VkIkt
-monLIEEWDmmWFtwuMBPaMB8GA1UdIwQYMBaAFG2VkIktmonLIEEWDmmWFtwuMBPa
-MA8GA1UdEwEB/wQFMAMBAf8wCgYIKoZIzj0EAwIDSAAwRQIhAMG8YLPqOs3laALc
-VictjaB9wson8eMO6qSc+iZs5RTIAiAvXRCPXp9Rtpdc0u5UOsDL5KJZXre/6/We
-+y12WcRsrg==
------END CERTIFICATE-----
-`;
+import { CERTIFICATE, KEY } from '../support/certificate.ts';
 
 function connection(settings: Readonly<Record<string, string>>): KafkaConnectionSettings {
   const environment = Object.fromEntries(

@@ -2,10 +2,12 @@
 import { createServer } from 'node:net';
 import kafkajs from 'kafkajs';
 import type { ContainerRuntimeClient, StartedTestContainer } from 'testcontainers';
+import { CERTIFICATE, KEY } from './certificate.ts';
 
 const IMAGE = 'apache/kafka:4.1.2';
 const START_WITHIN_MS = 150_000;
 const STARTED = 'Kafka Server started';
+const KEYSTORE = '/tmp/keystore.pem';
 
 /** Of the user `admin`, who may do everything at `saslBrokers`; `nobody`, with the same, may do nothing. */
 export const SASL_PASSWORD = 'a-password-of-tests';
@@ -15,8 +17,12 @@ export interface KafkaContainer {
   readonly brokers: readonly string[];
   /** `host:port` where SASL PLAIN is asked for, and what a user may do is checked. */
   readonly saslBrokers: readonly string[];
+  /** `host:port` with TLS (`certificate.ts`), and SASL by PLAIN, SCRAM or OAUTHBEARER with unsigned tokens. */
+  readonly tlsBrokers: readonly string[];
   /** Not killed, or started again. */
   readonly running: boolean;
+  /** Makes `admin` known to SCRAM. */
+  addScramUser(): Promise<void>;
   /** SIGKILL; the data stays. */
   kill(): Promise<void>;
   /** Starts the killed node on its data; resolves when it serves. */
@@ -34,15 +40,18 @@ export async function startKafkaContainer(): Promise<KafkaContainer> {
   for (let attempt = 1; ; attempt++) {
     const port = await freePort();
     const saslPort = await freePort();
+    const tlsPort = await freePort();
     try {
       const started = await new GenericContainer(IMAGE)
-        .withEnvironment(environment(host, port, saslPort))
-        .withExposedPorts({ container: port, host: port }, { container: saslPort, host: saslPort })
+        .withEnvironment(environment(host, port, saslPort, tlsPort))
+        .withCopyContentToContainer([{ content: `${KEY}${CERTIFICATE}`, target: KEYSTORE, mode: 0o644 }])
+        .withExposedPorts(...[port, saslPort, tlsPort].map((one) => ({ container: one, host: one })))
         .withWaitStrategy(Wait.forLogMessage(STARTED))
         .withStartupTimeout(START_WITHIN_MS)
         .start();
       await warmUp(`${host}:${String(port)}`);
-      return new RunningContainer(client, started, `${host}:${String(port)}`, `${host}:${String(saslPort)}`);
+      const [broker, sasl, tls] = [port, saslPort, tlsPort].map((one) => [`${host}:${String(one)}`]);
+      return new RunningContainer(client, started, { broker, sasl, tls });
     } catch (error) {
       // Another process may have taken the port in between.
       if (attempt === 3 || !/port is already allocated|address already in use/.test(String(error))) {
@@ -55,15 +64,37 @@ export async function startKafkaContainer(): Promise<KafkaContainer> {
 class RunningContainer implements KafkaContainer {
   readonly brokers: readonly string[];
   readonly saslBrokers: readonly string[];
+  readonly tlsBrokers: readonly string[];
   readonly #client: ContainerRuntimeClient;
   readonly #started: StartedTestContainer;
   running = true;
 
-  constructor(client: ContainerRuntimeClient, started: StartedTestContainer, broker: string, sasl: string) {
+  constructor(
+    client: ContainerRuntimeClient,
+    started: StartedTestContainer,
+    addresses: Readonly<Record<'broker' | 'sasl' | 'tls', readonly string[] | undefined>>,
+  ) {
     this.#client = client;
     this.#started = started;
-    this.brokers = [broker];
-    this.saslBrokers = [sasl];
+    this.brokers = addresses.broker ?? [];
+    this.saslBrokers = addresses.sasl ?? [];
+    this.tlsBrokers = addresses.tls ?? [];
+  }
+
+  /** SCRAM's credentials are kept by the brokers: those of `admin` are put there. */
+  async addScramUser(): Promise<void> {
+    // The tool changes one at a time.
+    for (const bits of ['256', '512']) {
+      const { exitCode, output } = await this.#started.exec([
+        '/opt/kafka/bin/kafka-configs.sh',
+        ...['--bootstrap-server', this.brokers.join(',')],
+        ...['--alter', '--add-config', `SCRAM-SHA-${bits}=[password=${SASL_PASSWORD}]`],
+        ...['--entity-type', 'users', '--entity-name', 'admin'],
+      ]);
+      if (exitCode !== 0) {
+        throw new Error(output);
+      }
+    }
   }
 
   async kill(): Promise<void> {
@@ -137,19 +168,31 @@ function timeOf(line: string): number {
   return Date.parse(/\d{4}-\d\d-\d\dT[\d:.]+Z/.exec(line)?.[0] ?? '');
 }
 
-function environment(host: string, port: number, saslPort: number): Record<string, string> {
+function environment(host: string, port: number, saslPort: number, tlsPort: number): Record<string, string> {
   const user = (name: string): string => `user_${name}="${SASL_PASSWORD}"`;
+  const plain = `org.apache.kafka.common.security.plain.PlainLoginModule required ${user('admin')} ${user('nobody')};`;
+  const scram = 'org.apache.kafka.common.security.scram.ScramLoginModule required;';
   const settings = {
     'process.roles': 'broker,controller',
     'node.id': 1,
     'controller.quorum.voters': '1@localhost:9093',
     'controller.listener.names': 'CONTROLLER',
-    listeners: `PLAIN://:${String(port)},CLIENT://:${String(saslPort)},CONTROLLER://:9093`,
-    'advertised.listeners': `PLAIN://${host}:${String(port)},CLIENT://${host}:${String(saslPort)}`,
+    listeners: `PLAIN://:${String(port)},CLIENT://:${String(saslPort)},TLS://:${String(tlsPort)},CONTROLLER://:9093`,
+    'advertised.listeners': `PLAIN://${host}:${String(port)},CLIENT://${host}:${String(saslPort)},TLS://${host}:${String(tlsPort)}`,
     'inter.broker.listener.name': 'PLAIN',
-    'listener.security.protocol.map': 'PLAIN:PLAINTEXT,CLIENT:SASL_PLAINTEXT,CONTROLLER:PLAINTEXT',
+    'listener.security.protocol.map':
+      'PLAIN:PLAINTEXT,CLIENT:SASL_PLAINTEXT,TLS:SASL_SSL,CONTROLLER:PLAINTEXT',
     'sasl.enabled.mechanisms': 'PLAIN',
-    'listener.name.client.plain.sasl.jaas.config': `org.apache.kafka.common.security.plain.PlainLoginModule required ${user('admin')} ${user('nobody')};`,
+    'listener.name.tls.sasl.enabled.mechanisms': 'PLAIN,SCRAM-SHA-256,SCRAM-SHA-512,OAUTHBEARER',
+    'listener.name.client.plain.sasl.jaas.config': plain,
+    'listener.name.tls.plain.sasl.jaas.config': plain,
+    'listener.name.tls.scram-sha-256.sasl.jaas.config': scram,
+    'listener.name.tls.scram-sha-512.sasl.jaas.config': scram,
+    // Without a further handler it takes tokens that nobody has signed.
+    'listener.name.tls.oauthbearer.sasl.jaas.config':
+      'org.apache.kafka.common.security.oauthbearer.OAuthBearerLoginModule required unsecuredLoginStringClaim_sub="admin";',
+    'ssl.keystore.type': 'PEM',
+    'ssl.keystore.location': KEYSTORE,
     'authorizer.class.name': 'org.apache.kafka.metadata.authorizer.StandardAuthorizer',
     'super.users': 'User:ANONYMOUS;User:admin',
     // So that a mistake in a topic's name is seen, and not made a topic.
@@ -172,7 +215,7 @@ function environment(host: string, port: number, saslPort: number): Record<strin
     'log.cleaner.backoff.ms': 500,
   };
   const variables = Object.entries(settings).map(([name, value]) => [
-    `KAFKA_${name.replaceAll('.', '_').toUpperCase()}`,
+    `KAFKA_${name.replaceAll('-', '___').replaceAll('.', '_').toUpperCase()}`,
     String(value),
   ]);
   return { ...Object.fromEntries(variables), KAFKA_HEAP_OPTS: '-Xms384m -Xmx384m' } as Record<string, string>;

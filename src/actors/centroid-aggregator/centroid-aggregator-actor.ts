@@ -170,10 +170,11 @@ class Aggregator {
   #join(): Promise<Membership> {
     const { broker, group, topics } = this.#own;
     const { log, signal } = this.#context;
+    const told = broker.kind === 'embedded' ? 'debug' : 'info';
     const joining = broker.join(group, topics.models, {
       assigned: (partitions, membership) => {
         if (partitions.includes(0)) {
-          log.info({ group }, 'models are published here');
+          log[told]({ group }, 'models are published here');
           this.#following?.abort();
           this.#following = undefined;
           this.#writer.assigned(membership);
@@ -182,7 +183,7 @@ class Aggregator {
       },
       revoked: async (partitions) => {
         if (partitions.includes(0)) {
-          log.info({ group }, 'models are published by another replica');
+          log[told]({ group }, 'models are published by another replica');
           await this.#writer.revoked();
           this.#followUnlessOwner();
         }

@@ -126,14 +126,16 @@ async function join(
     );
     return undefined;
   }
+  // An embedded store has no other replicas.
+  const told = broker.kind === 'embedded' ? 'debug' : 'info';
   const joining = broker.join(group, table, {
     assigned: (gained, membership) => {
-      context.log.info({ group, partitions: gained }, 'files of these ledger partitions are ours');
+      context.log[told]({ group, partitions: gained }, 'files of these ledger partitions are ours');
       ownership.assigned(gained, membership);
       return Promise.resolve();
     },
     revoked: (lost) => {
-      context.log.info({ group, partitions: lost }, 'files of these ledger partitions go to others');
+      context.log[told]({ group, partitions: lost }, 'files of these ledger partitions go to others');
       return ownership.revoked(lost);
     },
     failed: (error) => {

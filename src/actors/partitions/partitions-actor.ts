@@ -118,7 +118,7 @@ class OwnedPartitions {
 
   assigned(claims: readonly Claim[]): void {
     const { group } = this.#own;
-    this.#context.log.info({ group, partitions: claims.map(({ partition }) => partition) }, 'assigned');
+    this.#context.log.debug({ group, partitions: claims.map(({ partition }) => partition) }, 'assigned');
     for (const claim of claims) {
       const requests = new StandingRequests<PartitionMessage>();
       const definition = this.#own.partition(claim, requests, (error) => {
@@ -135,7 +135,7 @@ class OwnedPartitions {
   /** Each writes what it has, if it can in time, so that the next owner need not do it again. */
   async revoked(partitions: readonly number[]): Promise<void> {
     const { group } = this.#own;
-    this.#context.log.info({ group, partitions }, 'revoked: handed over after a last checkpoint');
+    this.#context.log.debug({ group, partitions }, 'revoked: handed over after a last checkpoint');
     await Promise.all(
       partitions.map(async (partition) => {
         const child = this.#children.get(partition);

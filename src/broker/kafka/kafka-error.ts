@@ -39,6 +39,8 @@ const NO_ANSWER: ReadonlySet<string> = new Set([
   'KafkaJSRequestTimeoutError',
   'KafkaJSBrokerNotFound',
   'KafkaJSLockTimeout',
+  // No token for SASL OAUTHBEARER now (src/config/oauth-token.ts).
+  'TokenUnavailableError',
 ]);
 
 /** Whether the broker could not be reached, or did not answer in time. */
@@ -64,7 +66,7 @@ export function silentBroker(error: unknown): string | undefined {
 /** Whether credentials or TLS were refused while connecting. */
 export function isAuthenticationFailure(error: unknown): boolean {
   for (let at = error; at instanceof Error; at = at.cause) {
-    if (at.name === 'KafkaJSSASLAuthenticationError') {
+    if (at.name === 'KafkaJSSASLAuthenticationError' || at.name === 'TokenRefusedError') {
       return true;
     }
   }

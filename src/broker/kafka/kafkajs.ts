@@ -15,6 +15,7 @@ import type {
   BrokerOptions,
   ConnectionPoolOptions,
   KafkajsBroker,
+  KafkajsConnection,
   KafkajsConnectionPool,
   KafkajsEncoder,
   KafkajsLogger,
@@ -386,7 +387,7 @@ function connectOnce(connection: KafkajsConnection, broker: string): void {
         connection.socket?.destroy();
         reject(new KafkaJSConnectionError('Connection not made in time', { broker }));
       });
-      connect().then(resolve, reject).finally(cancel);
+      void connect().then(resolve, reject).finally(cancel);
     }).finally(() => {
       connecting = undefined;
     });

@@ -23,6 +23,8 @@ export interface Frame {
 const MAX_TARGET_BYTES = 300;
 
 export class Proxy {
+  /** Connections made so far, also those that were ended at once. */
+  accepted = 0;
   /** Bytes of replies that were passed on. */
   replyBytes = 0;
   /** Requests that were passed on, by api key. */
@@ -81,6 +83,11 @@ export class Proxy {
     this.#gone = false;
   }
 
+  /** Connections that stand. */
+  get open(): number {
+    return this.#sockets.size / 2;
+  }
+
   async close(): Promise<void> {
     this.goAway();
     await new Promise((resolve) => {
@@ -89,6 +96,7 @@ export class Proxy {
   }
 
   #accept(client: Socket): void {
+    this.accepted++;
     if (this.#gone) {
       client.destroy();
       return;
