@@ -13,6 +13,12 @@ export function partitionActor(dependencies: PartitionDependencies): ActorDefini
     children: { strategy: 'escalate' },
     setup: (context) => {
       let task: PartitionTask | undefined;
+      // What was asked of an incarnation that failed: it can write nothing more, and this one has nothing.
+      for (const request of dependencies.requests.open()) {
+        if (request.type === 'let-go') {
+          request.reply();
+        }
+      }
       context.background(async (signal) => {
         try {
           task = await PartitionTask.restore(dependencies, context);

@@ -250,6 +250,24 @@ describe('replicas that share a folder and a log', () => {
       expect(restarts, 'the sleeper restarts, and does not loop').to.be.within(1, 4);
     }));
 
+  it('an owner that is told of its expulsion in the middle of a checkpoint lets go as soon as that fails', () =>
+    withReplicas(async ({ stage, store, start }) => {
+      store.want(INGEST, { a: [0, 1] });
+      store.want(ROWS_GROUP, { a: [0, 1] });
+      await stage.write(filesOf(0, 1)[0] ?? '', asFile(rowLines(ROWS)));
+      const asleep = new Gate();
+      await start('a', { intercept: asleep.intercept(({ writer }) => writer === 'partition-0') });
+      await until('a checkpoint is begun', () => asleep.waiting > 0);
+      const b = await start('b');
+      const revoked = (await store.steal(ROWS_GROUP, 0, 'b'))();
+      await until('b has opened it', () => store.writers.includes('b partition-0'));
+      const begun = performance.now();
+      asleep.open();
+      await revoked;
+      expect(performance.now() - begun, 'ms').to.be.lessThan(4_000);
+      expect(await drain(b)).to.equal(ROWS);
+    }));
+
   it('a replica that stops hands its files and partitions on', () =>
     withReplicas(async ({ stage, start }) => {
       for (const [n, name] of [...filesOf(0, 3), ...filesOf(1, 3)].entries()) {
