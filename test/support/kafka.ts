@@ -74,7 +74,8 @@ async function obtained(hook: Mocha.Context, container: Promise<KafkaContainer>)
     return await container;
   } catch (error) {
     const reason = `no Kafka to test against: KAFKA_BROKERS is not set, and Docker cannot be used: ${String(error)}`;
-    if (process.env['CI'] !== undefined && process.env['CI'] !== '') {
+    const mustRun = process.env['GEOFLOCK_TESTS_WITHOUT_KAFKA'] !== 'true';
+    if (mustRun && process.env['CI'] !== undefined && process.env['CI'] !== '') {
       throw new Error(reason, { cause: error });
     }
     process.stderr.write(`skipped: ${reason}\n`);

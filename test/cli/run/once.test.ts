@@ -265,7 +265,8 @@ describe('geoflock run --once', function () {
     box.configure('input: { minimumAge: 1h }');
     box.put('young.csv', csv(5), 0);
     const run = box.start(['--once', '--json']);
-    await new Promise((resolve) => setTimeout(resolve, 1_000));
+    await run.told(/embedded store opened/);
+    await new Promise((resolve) => setTimeout(resolve, 500));
     const at = performance.now();
     run.child.kill('SIGTERM');
     expect((await run.ended).code).to.equal(143);
