@@ -1,0 +1,372 @@
+import { mkdirSync, readdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import type { TopicSettings } from '../../src/actors/topics.ts';
+import type { KafkaContainer } from '../support/kafka-container.ts';
+import { Observer } from './observer.ts';
+import { type Blow, describeBlow } from './plan.ts';
+import { type Ended, Replica } from './replica.ts';
+import { type Lines, linesOfTopic } from './truth.ts';
+
+const SESSION_MS = 6_000;
+/** Past the session, so that the others have taken over; a transaction left open outlives it. */
+const STOP_MS = 8_500;
+/** What a stopped replica may do after it was woken up. */
+const ZOMBIE_MS = 3_000;
+const BROKER_AWAY_MS = 3_000;
+/** Files that lie ready: as few as keep both replicas at work, so that the blows fall inside it. */
+const READY_FILES = 3;
+/** Longer than a session: by then whoever is left owns what the dead one did. */
+const TOP_UP_MS = 9_000;
+/** From one stop to the next, so that there is somebody to take over. */
+const BETWEEN_STOPS_MS = 7_000;
+const SHUTDOWN_MS = 40_000;
+/** Exit code of an orderly end on SIGTERM. */
+const ON_SIGTERM = 143;
+
+export interface Chaos {
+  readonly root: string;
+  readonly folder: string;
+  readonly kafka: KafkaContainer;
+  readonly topics: TopicSettings;
+  readonly transactionBytes: string;
+  readonly plan: readonly Blow[];
+  readonly killBroker: boolean;
+  /** What is not finished by then fails. */
+  readonly withinMs: number;
+  readonly truth: Lines;
+  readonly files: number;
+  readonly say: (line: string) => void;
+}
+
+export interface Kill {
+  readonly blow: Blow;
+  /** Rows read before it, and rows counted at some time after it. */
+  readonly readBefore: number;
+  readonly countedAfter: number;
+}
+
+export interface Verdict {
+  readonly problems: readonly string[];
+  readonly kills: readonly Kill[];
+  readonly stops: number;
+}
+
+interface OnceOutput {
+  readonly files: { readonly done: number; readonly failed: number };
+  readonly rows: { readonly read: number; readonly counted: number; readonly rejected: number };
+  readonly model: { readonly weight: number };
+}
+
+/** Expects `staged` in the folder: the files, which it moves to `input` one by one. */
+export async function runChaos(chaos: Chaos): Promise<Verdict> {
+  return await new ChaosRun(chaos).run();
+}
+
+class ChaosRun {
+  readonly #chaos: Chaos;
+  readonly #problems: string[] = [];
+  readonly #kills: Promise<Kill>[] = [];
+  readonly #queue: Blow[];
+  readonly #staged: string[];
+  readonly #began = performance.now();
+  readonly #running = new Set<Replica>();
+  #struck = 0;
+  /** One at a time is stopped. */
+  #stopping: Promise<void> = Promise.resolve();
+  #stops = 0;
+  #over = false;
+  #observer: Observer | undefined;
+
+  constructor(chaos: Chaos) {
+    this.#chaos = chaos;
+    this.#queue = [...chaos.plan];
+    this.#staged = readdirSync(join(chaos.folder, 'staged')).sort();
+  }
+
+  async run(): Promise<Verdict> {
+    const { folder, kafka, topics } = this.#chaos;
+    this.#configure('config', topics.group);
+    this.#configure('config-second', 'second');
+    mkdirSync(join(folder, 'input'));
+    mkdirSync(join(folder, 'empty'));
+    try {
+      const slots = [1, 2].map((slot) => this.#slot(slot));
+      this.#observer = await Observer.open(kafka.brokers, topics);
+      await Promise.all([...slots, this.#feed(), this.#watch(), this.#brokerKill()]);
+      const kills = await Promise.all(this.#kills);
+      this.#tellKills(kills);
+      if (!this.#late) {
+        await this.#judge();
+      }
+      return { problems: this.#problems, kills, stops: this.#stops };
+    } finally {
+      this.#over = true;
+      for (const replica of this.#running) {
+        replica.send('SIGCONT');
+        replica.send('SIGKILL');
+      }
+      await this.#observer?.close();
+    }
+  }
+
+  get #late(): boolean {
+    return performance.now() - this.#began > this.#chaos.withinMs;
+  }
+
+  #say(what: string): void {
+    const seconds = ((performance.now() - this.#began) / 1000).toFixed(1).padStart(6);
+    const { counted, read } = this.#observer?.last?.rows ?? { read: 0, counted: 0 };
+    this.#chaos.say(
+      `${seconds} s  ${String(read).padStart(7)} read ${String(counted).padStart(7)} counted  ${what}`,
+    );
+  }
+
+  #configure(name: string, group: string): void {
+    const { folder, topics, transactionBytes } = this.#chaos;
+    mkdirSync(join(folder, name));
+    writeFileSync(
+      join(folder, name, 'default.yaml'),
+      [
+        'input: { after: delete, events: false, scanEvery: 300ms }',
+        `topics: { prefix: '${topics.prefix}', group: ${group}, partitions: ${String(topics.partitions)} }`,
+        `broker: { kafka: { sessionTimeout: ${String(SESSION_MS)}ms } }`,
+        // Small steps, so that the blows find many different places.
+        `publisher: { transactionBytes: ${transactionBytes} }`,
+        'checkpoint: { every: 300ms }',
+        '',
+      ].join('\n'),
+    );
+  }
+
+  #start(options: Partial<ConstructorParameters<typeof Replica>[0]>): Replica {
+    const { folder, kafka, root } = this.#chaos;
+    const replica = new Replica({
+      root,
+      folder,
+      input: 'input',
+      config: 'config',
+      report: 'report',
+      brokers: kafka.brokers,
+      ...options,
+    });
+    this.#running.add(replica);
+    void replica.ended.then(() => this.#running.delete(replica));
+    return replica;
+  }
+
+  /** One of the two replicas, life after life. */
+  async #slot(slot: number): Promise<void> {
+    while (!this.#over) {
+      const blow = this.#queue.shift();
+      if (blow === undefined && !(await this.#allStruck())) {
+        return;
+      }
+      const fault = blow !== undefined && 'pass' in blow ? `${blow.at}:${String(blow.pass)}` : undefined;
+      const replica = this.#start({ report: `report-${String(slot)}`, fault });
+      if (blow !== undefined && !('pass' in blow)) {
+        void replica.working.then(() => this.#strike(replica, blow));
+      }
+      const ended = await Promise.race([replica.ended, this.#untilOver()]);
+      if (ended === undefined) {
+        const last = await replica.finish(SHUTDOWN_MS);
+        if (last.code !== ON_SIGTERM) {
+          this.#problem(`replica ${String(slot)} did not end well`, last);
+        }
+        return;
+      }
+      if (ended.signal !== 'SIGKILL' || blow === undefined) {
+        this.#problem(`replica ${String(slot)} ended by itself`, ended);
+        this.#over = true;
+        return;
+      }
+      this.#struck++;
+      this.#say(`replica ${String(slot)} killed: ${describeBlow(blow)}`);
+      this.#kills.push(this.#record(blow));
+    }
+  }
+
+  async #strike(replica: Replica, blow: Blow & { readonly afterMs: number }): Promise<void> {
+    await sleep(blow.afterMs);
+    if (blow.at === 'stop') {
+      const stopped = this.#stopping.then(() => this.#stop(replica));
+      this.#stopping = stopped.then(() => sleep(BETWEEN_STOPS_MS));
+      await stopped;
+    }
+    replica.send('SIGKILL');
+  }
+
+  async #stop(replica: Replica): Promise<void> {
+    replica.send('SIGSTOP');
+    this.#say(`stopped for ${String(STOP_MS)} ms, the session is ${String(SESSION_MS)} ms`);
+    await sleep(STOP_MS);
+    replica.send('SIGCONT');
+    this.#stops++;
+    this.#say('goes on');
+    await sleep(ZOMBIE_MS);
+  }
+
+  /**
+   * A replica without a blow of its own waits, so that the last armed one owns everything: its fault point
+   * must not depend on whose files are left. @returns false when the run is over before.
+   */
+  async #allStruck(): Promise<boolean> {
+    while (!this.#over && this.#struck < this.#chaos.plan.length) {
+      await sleep(100);
+    }
+    return !this.#over;
+  }
+
+  async #record(blow: Blow): Promise<Kill> {
+    const readBefore = this.#observer?.last?.rows.read ?? 0;
+    const after = await this.#observer?.read();
+    return { blow, readBefore, countedAfter: after?.rows.counted ?? 0 };
+  }
+
+  async #untilOver(): Promise<undefined> {
+    while (!this.#over) {
+      await sleep(100);
+    }
+  }
+
+  /** Puts files into the folder as the blows fall. */
+  async #feed(): Promise<void> {
+    const { files, folder, plan } = this.#chaos;
+    let topUps = 0;
+    let emptySince = performance.now();
+    while (!this.#over && this.#staged.length > 0) {
+      const lying = readdirSync(join(folder, 'input')).length;
+      const now = performance.now();
+      emptySince = lying === 0 ? emptySince : now;
+      if (now - emptySince > TOP_UP_MS) {
+        // The one that is to die owns none of the files so far.
+        topUps++;
+        emptySince = now;
+      }
+      const share = plan.length === 0 ? 1 : this.#struck / plan.length;
+      const allowed = READY_FILES + topUps + Math.floor(share * (files - READY_FILES));
+      const given = files - this.#staged.length;
+      const name = this.#staged[0];
+      if (name !== undefined && lying < READY_FILES && given < allowed) {
+        this.#staged.shift();
+        renameSync(join(folder, 'staged', name), join(folder, 'input', name));
+        continue;
+      }
+      await sleep(100);
+    }
+  }
+
+  /** Reads on and on how far the group is, until all is counted and every file gone. */
+  async #watch(): Promise<void> {
+    let before = '';
+    while (!this.#over) {
+      const { rows } = (await this.#observer?.read()) ?? { rows: { read: 0, counted: 0, rejected: 0 } };
+      const now = JSON.stringify(rows);
+      const idle = readdirSync(join(this.#chaos.folder, 'input')).length === 0 && this.#staged.length === 0;
+      const settled = now === before && rows.counted + rows.rejected >= rows.read;
+      if (idle && settled && this.#queue.length === 0 && this.#struck === this.#chaos.plan.length) {
+        this.#say('all is counted');
+        break;
+      }
+      if (this.#late) {
+        const left = this.#queue.length + this.#chaos.plan.length - this.#struck;
+        this.#problems.push(`not finished in time: ${now}, ${String(left)} kills to come`);
+        break;
+      }
+      before = now;
+      await sleep(idle ? 2_000 : 300);
+    }
+    this.#over = true;
+  }
+
+  async #brokerKill(): Promise<void> {
+    const { kafka, killBroker, plan } = this.#chaos;
+    while (killBroker && !this.#over) {
+      if (this.#struck >= plan.length / 2) {
+        this.#say('the broker is killed');
+        await kafka.kill();
+        await sleep(BROKER_AWAY_MS);
+        await kafka.startAgain();
+        this.#say('the broker is back');
+        return;
+      }
+      await sleep(100);
+    }
+  }
+
+  async #judge(): Promise<void> {
+    const { files, folder, kafka, topics, truth } = this.#chaos;
+    const last = await this.#once({ report: 'report-last' });
+    const second = await this.#once({ report: 'report-second', config: 'config-second', input: 'empty' });
+    const lines = await linesOfTopic(kafka.brokers, `${topics.prefix}${topics.rows}`, truth.count);
+    const { missing, surplus } = lines.compare(truth);
+    for (const [what, is, should] of [
+      ['lines of the topic', lines.count, truth.count],
+      ['lines that are missing', missing, 0],
+      ['lines too many', surplus, 0],
+      ['rows read', last?.rows.read, truth.count],
+      ['rows counted', last?.rows.counted, truth.count],
+      ['rows rejected', last?.rows.rejected, 0],
+      ['weight', last?.model.weight, truth.count],
+      ['files done', last?.files.done, files],
+      ['rows the second group counted', second?.rows.counted, truth.count],
+    ] as const) {
+      if (is !== should) {
+        this.#problems.push(`${what}: ${String(is)}, should be ${String(should)}`);
+      }
+    }
+    const model = (report: string): string => readFileSync(join(folder, report, 'model.json'), 'latin1');
+    if (last !== undefined && second !== undefined && model('report-last') !== model('report-second')) {
+      this.#problems.push('model.json is not that of an undisturbed group');
+    }
+    const other = await Observer.open(kafka.brokers, { ...topics, group: 'second' });
+    try {
+      const ours = await this.#observer?.summaries();
+      const theirs = await other.summaries();
+      const different = [...theirs].filter(([key, bytes]) => ours?.get(key) !== bytes).length;
+      if (different > 0 || ours?.size !== theirs.size || theirs.size === 0) {
+        this.#problems.push(
+          `region summaries: ${String(different)} of ${String(theirs.size)} are not those of an undisturbed ` +
+            `group, which the first has ${String(ours?.size)} of`,
+        );
+      }
+      this.#say(`${String(lines.count)} lines, ${String(theirs.size)} summary entries compared`);
+    } finally {
+      await other.close();
+    }
+  }
+
+  async #once(options: Partial<ConstructorParameters<typeof Replica>[0]>): Promise<OnceOutput | undefined> {
+    const replica = this.#start({ ...options, flags: ['--once', '--json'] });
+    const timer = setTimeout(() => {
+      replica.send('SIGKILL');
+    }, 120_000);
+    const ended = await replica.ended.finally(() => {
+      clearTimeout(timer);
+    });
+    if (ended.code !== 0) {
+      this.#problem('the run --once', ended);
+    }
+    return ended.stdout === '' ? undefined : (JSON.parse(ended.stdout) as OnceOutput);
+  }
+
+  #problem(what: string, { code, signal, tail }: Ended): void {
+    const problem = `${what}: exit ${String(code)} ${String(signal)}: ${tail}`;
+    this.#problems.push(problem);
+    this.#chaos.say(problem);
+  }
+
+  #tellKills(kills: readonly Kill[]): void {
+    for (const { blow, countedAfter, readBefore } of kills) {
+      this.#chaos.say(
+        `${describeBlow(blow).padEnd(34)} ${String(readBefore).padStart(7)} read before, ` +
+          `${String(countedAfter).padStart(7)} counted after`,
+      );
+    }
+  }
+}
+
+function sleep(ms: number): Promise<void> {
+  return new Promise((resolve) => {
+    setTimeout(resolve, ms);
+  });
+}

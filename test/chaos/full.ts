@@ -1,0 +1,20 @@
+/** `npm run chaos`. Not a `.test.ts`, so that `npm test` runs only the short form. */
+import { chaosIsExact, useChaos } from './suite.ts';
+
+describe('chaos on a Kafka, in full', function () {
+  this.timeout(900_000);
+  const suite = useChaos();
+
+  it('leaves two replicas exact over 1,000,000 rows in 20 files', async () => {
+    await chaosIsExact(suite, {
+      faults: 3,
+      outside: 3,
+      stops: 2,
+      files: 20,
+      rowsAFile: 50_000,
+      partitions: 8,
+      transactionBytes: '256KiB',
+      withinMs: 540_000,
+    });
+  });
+});

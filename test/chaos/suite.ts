@@ -1,0 +1,96 @@
+import { execFileSync } from 'node:child_process';
+import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { expect } from 'chai';
+import { FAULT_POINTS } from '../../src/system/faults.ts';
+import { PROJECT } from '../kills/kill-run.ts';
+import { useOwnKafka } from '../support/kafka.ts';
+import { randomName } from '../support/random-name.ts';
+import { type Chaos, runChaos, type Verdict } from './chaos-run.ts';
+import { type Amount, planOf, seeded } from './plan.ts';
+import { linesOfFiles } from './truth.ts';
+
+export interface Extent extends Amount {
+  readonly files: number;
+  readonly rowsAFile: number;
+  readonly partitions: number;
+  readonly transactionBytes: string;
+  readonly withinMs: number;
+}
+
+export interface ChaosSuite {
+  readonly random: () => number;
+  readonly say: (line: string) => void;
+  readonly folder: () => string;
+  readonly run: (
+    name: string,
+    extent: Omit<Extent, keyof Amount>,
+    rest: Pick<Chaos, 'plan' | 'killBroker' | 'root'>,
+  ) => Promise<Verdict>;
+}
+
+/** In a suite: a broker to kill, a folder, and a seed that is printed. */
+export function useChaos(): ChaosSuite {
+  const kafka = useOwnKafka();
+  const seed = Number(process.env['CHAOS_SEED'] ?? Date.now() % 1_000_000);
+  const say = (line: string): void => {
+    process.stdout.write(`      ${line}\n`);
+  };
+  let folder = '';
+  before(() => {
+    folder = mkdtempSync(join(tmpdir(), 'geoflock-chaos-'));
+    say(`CHAOS_SEED=${String(seed)}`);
+  });
+  after(() => {
+    rmSync(folder, { recursive: true, force: true });
+  });
+  return {
+    random: seeded(seed),
+    say,
+    folder: () => folder,
+    run: async (name, { files, partitions, rowsAFile, transactionBytes, withinMs }, rest) => {
+      const stage = join(folder, name);
+      const staged = join(stage, 'staged');
+      execFileSync(process.execPath, [
+        join(PROJECT, 'bin/geoflock.js'),
+        ...['generate', staged, String(rowsAFile), '--files', String(files), '--seed', String(seed)],
+      ]);
+      const truth = linesOfFiles(staged);
+      expect(truth.count).to.equal(files * rowsAFile);
+      const topics = { prefix: `${randomName()}.`, group: 'first', rows: 'mobile_data', partitions };
+      const verdict = await runChaos({
+        ...rest,
+        folder: stage,
+        kafka: kafka(),
+        topics,
+        transactionBytes,
+        withinMs,
+        truth,
+        files,
+        say,
+      });
+      if (verdict.problems.length === 0) {
+        expect(readdirSync(join(stage, 'input')), 'files that are not settled').to.deep.equal([]);
+      }
+      return verdict;
+    },
+  };
+}
+
+/** Runs the chaos and holds it to what it is to have been. */
+export async function chaosIsExact(suite: ChaosSuite, extent: Extent): Promise<void> {
+  const plan = planOf(extent, suite.random);
+  const verdict = await suite.run('right', extent, { plan, killBroker: true, root: PROJECT });
+  const { kills, problems, stops } = verdict;
+  expect(problems).to.deep.equal([]);
+  expect(kills.length).to.equal(plan.length);
+  expect(stops).to.equal(extent.stops);
+  for (const point of FAULT_POINTS) {
+    expect(kills.filter(({ blow }) => blow.at === point).length, point).to.be.at.least(extent.faults);
+  }
+  const rows = extent.files * extent.rowsAFile;
+  const inside = kills.filter(({ countedAfter, readBefore }) => readBefore > 0 && countedAfter < rows).length;
+  suite.say(`${String(inside)} of ${String(kills.length)} kills between the first and the last row`);
+  expect(inside / kills.length).to.be.at.least(0.8);
+}

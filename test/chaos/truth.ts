@@ -1,0 +1,88 @@
+/** What is true, by readers that share no code with Geoflock: files by line feeds, the topic by kafkajs. */
+import { createHash } from 'node:crypto';
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import kafkajs from 'kafkajs';
+
+const LINE_FEED = 10;
+const HASH_BYTES = 6;
+/** A topic has been read when nothing comes for so long: with all that is expected read, and without. */
+const IDLE_MS = 1_500;
+const STALLED_MS = 15_000;
+
+/** How often each line occurs, by hash. */
+export class Lines {
+  readonly #counts = new Map<number, number>();
+  count = 0;
+
+  add(line: Uint8Array): void {
+    const hash = createHash('md5').update(line).digest().readUIntBE(0, HASH_BYTES);
+    this.#counts.set(hash, (this.#counts.get(hash) ?? 0) + 1);
+    this.count++;
+  }
+
+  /** Of the other's lines: how many are not here, and how many are here that the other does not have. */
+  compare(should: Lines): { readonly missing: number; readonly surplus: number } {
+    let missing = 0;
+    let surplus = 0;
+    for (const [hash, expected] of should.#counts) {
+      missing += Math.max(0, expected - (this.#counts.get(hash) ?? 0));
+    }
+    for (const [hash, found] of this.#counts) {
+      surplus += Math.max(0, found - (should.#counts.get(hash) ?? 0));
+    }
+    return { missing, surplus };
+  }
+}
+
+/** The data lines of all files of a folder, each of which has a header line. */
+export function linesOfFiles(folder: string): Lines {
+  const lines = new Lines();
+  for (const name of readdirSync(folder)) {
+    const bytes = readFileSync(join(folder, name));
+    addLines(lines, bytes.subarray(bytes.indexOf(LINE_FEED) + 1));
+  }
+  return lines;
+}
+
+/** The lines of all messages of a topic that a consumer with read_committed sees. */
+export async function linesOfTopic(
+  brokers: readonly string[],
+  topic: string,
+  expected: number,
+): Promise<Lines> {
+  const lines = new Lines();
+  const kafka = new kafkajs.Kafka({ brokers: [...brokers], logLevel: kafkajs.logLevel.NOTHING });
+  const consumer = kafka.consumer({ groupId: `${topic}-truth`, readUncommitted: false });
+  let lastAt = performance.now();
+  await consumer.connect();
+  try {
+    await consumer.subscribe({ topics: [topic], fromBeginning: true });
+    await consumer.run({
+      autoCommit: false,
+      eachBatch: ({ batch }) => {
+        lastAt = performance.now();
+        for (const { value } of batch.messages) {
+          addLines(lines, value ?? Buffer.alloc(0));
+        }
+        return Promise.resolve();
+      },
+    });
+    while (performance.now() - lastAt < (lines.count >= expected ? IDLE_MS : STALLED_MS)) {
+      await new Promise((resolve) => setTimeout(resolve, 100));
+    }
+  } finally {
+    await consumer.disconnect();
+  }
+  return lines;
+}
+
+/** A last line without a line feed is a line too. */
+function addLines(lines: Lines, bytes: Uint8Array): void {
+  for (let from = 0; from < bytes.length; ) {
+    const feed = bytes.indexOf(LINE_FEED, from);
+    const to = feed < 0 ? bytes.length : feed;
+    lines.add(bytes.subarray(from, to));
+    from = to + 1;
+  }
+}
