@@ -37,6 +37,8 @@ export class GroupRequests {
   readonly #options: GroupRequestsOptions;
   #prompt: KafkaConnections;
   #patient: KafkaConnections;
+  /** The last thing asked promptly had no answer. */
+  #silent = false;
   #closed = false;
 
   constructor(options: GroupRequestsOptions) {
@@ -156,12 +158,16 @@ export class GroupRequests {
       throw new BrokerUnavailableError(`the coordinator of the consumer group ${groupId} does not answer`);
     });
     try {
-      return await Promise.race([connections.coordinator('group', groupId).then(request), late]);
+      const answer = await Promise.race([connections.coordinator('group', groupId).then(request), late]);
+      this.#heard();
+      return answer;
     } catch (error) {
       if (error instanceof BrokerUnavailableError || isNoAnswer(error)) {
+        this.#silent = true;
         this.#giveUp(connections);
         throw translate(error, `the consumer group ${groupId}`);
       }
+      this.#heard();
       if (COORDINATOR_MOVED.has(errorType(error) ?? '')) {
         await connections.refresh().catch(() => undefined);
       }
@@ -184,6 +190,14 @@ export class GroupRequests {
       await this.#promptly((node) => node.findGroupCoordinator({ groupId, coordinatorType: 0 })).catch(
         () => undefined,
       );
+    }
+  }
+
+  /** What was asked patiently during a silence may be lost with it, and would be waited for in vain. */
+  #heard(): void {
+    if (this.#silent) {
+      this.#silent = false;
+      this.restartJoin();
     }
   }
 
