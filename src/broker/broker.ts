@@ -63,11 +63,12 @@ export interface Broker {
   readonly kind: 'embedded' | 'kafka';
 
   /**
-   * Creates the topics that are missing and checks those that exist.
+   * Creates the topics that are missing, unless they are to be there, and checks those that exist.
    * @returns the names of those it created.
-   * @throws TopicMismatchError naming topic, expected and found partitions, and the remedy.
+   * @throws TopicMismatchError naming topic, expected and found partitions, and the remedy; with
+   * `missing: 'refuse'` also where a topic is missing.
    */
-  declareTopics(topics: readonly TopicSpec[]): Promise<readonly string[]>;
+  declareTopics(topics: readonly TopicSpec[], missing?: 'create' | 'refuse'): Promise<readonly string[]>;
 
   /**
    * Opens the writer `name`, fencing any earlier one of that name. With `claim`, the membership is
@@ -91,6 +92,12 @@ export interface Broker {
   offsets(topic: string, partition: number): Promise<{ readonly first: number; readonly end: number }>;
 
   /**
+   * Offset of the first retained record of which the timestamp (ms since the epoch) is `timestamp` or
+   * later; undefined where there is none.
+   */
+  offsetAt(topic: string, partition: number, timestamp: number): Promise<number | undefined>;
+
+  /**
    * Brings what `tableEntries` and `tableGet` answer for a table partition up to everything that was
    * committed before the call, by whomever. What this process commits itself they show at once.
    */
@@ -107,6 +114,12 @@ export interface Broker {
    * remove it, and it no longer counts as unconsumed.
    */
   consumedUpTo(topic: string, partition: number, offset: number): Promise<void>;
+
+  /**
+   * Takes back what `consumedUpTo` told: from `offset` on everything is to be consumed again, and
+   * retention keeps what is there of it.
+   */
+  consumeAgainFrom(topic: string, partition: number, offset: number): Promise<void>;
 
   /** Unconsumed part of a log, over all its partitions. Kafka's is not bounded by us: zero there. */
   unconsumed(topic: string): { readonly bytes: number; readonly records: number };

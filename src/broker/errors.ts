@@ -24,6 +24,14 @@ export class TopicMismatchError extends BrokerError {
   override readonly name = 'TopicMismatchError';
 }
 
+/** What is asked about was never made. */
+export function missingTopics(names: readonly string[]): TopicMismatchError {
+  return new TopicMismatchError(
+    `there is nothing yet: no topic ${names.join(', ')}; check topics.prefix, topics.group and where the state ` +
+      'is kept, or run `geoflock run` first',
+  );
+}
+
 /** Another process owns the store. */
 export class StoreLockedError extends BrokerError {
   override readonly name = 'StoreLockedError';

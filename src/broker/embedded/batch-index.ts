@@ -78,6 +78,16 @@ export class BatchIndex {
     return low;
   }
 
+  /** The oldest batch with a record of this time or later; times need not be in the order of the offsets. */
+  firstSince(timestamp: number): BatchHead | undefined {
+    for (let index = 0; index < this.length; index++) {
+      if (this.#cell(index, TIMESTAMP) >= timestamp) {
+        return this.at(index);
+      }
+    }
+    return undefined;
+  }
+
   /** Bytes at or after `offset`; a batch that `offset` cuts counts in proportion to its records. */
   bytesFrom(offset: number): number {
     const index = this.indexOf(offset);

@@ -21,7 +21,8 @@ import type {
   TopicSpec,
   Writer,
 } from '../broker.ts';
-import { BrokerError, NotOwnerError, StoreUnusableError } from '../errors.ts';
+import { BrokerError, missingTopics, NotOwnerError, StoreUnusableError } from '../errors.ts';
+import { firstRecordSince } from '../read-to-end.ts';
 import { Catalog, formatEntry } from './catalog.ts';
 import { CommitQueue } from './commit-queue.ts';
 import { entryKey, entryNameOf, entryRange, writerKey } from './keys.ts';
@@ -59,6 +60,8 @@ const REMOVALS_A_GROUP = 64;
 /** Bytes of table entries handed out before other work gets a turn. */
 const RESTORE_SLICE_BYTES = 512 * 1024;
 const RESTORE_SLICE_ENTRIES = 1000;
+/** For reads that are bound to end. */
+const NEVER = new AbortController().signal;
 
 /**
  * Opens the store in `options.directory`, creating it where there is none.
@@ -144,14 +147,20 @@ class LmdbBroker implements EmbeddedBroker {
     this.#options.log.info({ directory: this.#directory, ...this.usage() }, 'embedded store opened');
   }
 
-  declareTopics(specs: readonly TopicSpec[]): Promise<readonly string[]> {
-    const declared = this.#declaring.then(() => this.#declare(specs));
+  declareTopics(
+    specs: readonly TopicSpec[],
+    missing: 'create' | 'refuse' = 'create',
+  ): Promise<readonly string[]> {
+    const declared = this.#declaring.then(() => this.#declare(specs, missing));
     this.#declaring = declared.catch(() => undefined);
     return declared;
   }
 
-  async #declare(specs: readonly TopicSpec[]): Promise<readonly string[]> {
+  async #declare(specs: readonly TopicSpec[], missing: 'create' | 'refuse'): Promise<readonly string[]> {
     const { created, entries } = this.#catalog.check(specs);
+    if (missing === 'refuse' && created.length > 0) {
+      throw missingTopics(created.map(({ name }) => name));
+    }
     if (entries.length > 0) {
       await this.#commits.submit(new PutEntries(entries));
     }
@@ -242,6 +251,16 @@ class LmdbBroker implements EmbeddedBroker {
     return Promise.resolve({ first, end });
   }
 
+  async offsetAt(topic: string, partition: number, timestamp: number): Promise<number | undefined> {
+    const { end, index } = this.#catalog.log(topic, partition);
+    const batch = index.firstSince(timestamp);
+    if (batch === undefined) {
+      return undefined;
+    }
+    const reader = await this.openReader(topic, partition, batch.base);
+    return await firstRecordSince(reader, end, timestamp, this.#options.clock, NEVER);
+  }
+
   refreshTable(table: string, partition: number): Promise<void> {
     this.#checkOpen();
     // Every commit is this process's own.
@@ -288,10 +307,17 @@ class LmdbBroker implements EmbeddedBroker {
       );
     }
     if (offset > log.consumed) {
-      await this.#commits.submit(new RecordConsumed(log, offset));
+      await this.#commits.submit(new RecordConsumed(log, offset, 'onwards'));
       if (this.#removals().length > 0) {
         this.#commits.upkeep();
       }
+    }
+  }
+
+  async consumeAgainFrom(topic: string, partition: number, offset: number): Promise<void> {
+    const log = this.#catalog.log(topic, partition);
+    if (offset < log.consumed) {
+      await this.#commits.submit(new RecordConsumed(log, offset, 'back'));
     }
   }
 

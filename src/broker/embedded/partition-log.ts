@@ -98,7 +98,7 @@ export class PartitionLog {
   }
 
   consumedTo(offset: number): void {
-    this.#committed = { ...this.#committed, consumed: Math.max(this.#committed.consumed, offset) };
+    this.#committed = { ...this.#committed, consumed: offset };
     this.#recount();
   }
 

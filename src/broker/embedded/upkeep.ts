@@ -41,18 +41,27 @@ export class RecordConsumed implements Work {
   readonly bounded = false;
   readonly #log: PartitionLog;
   readonly #offset: number;
+  readonly #direction: 'onwards' | 'back';
 
-  constructor(log: PartitionLog, offset: number) {
+  constructor(log: PartitionLog, offset: number, direction: 'onwards' | 'back') {
     this.#log = log;
     this.#offset = offset;
+    this.#direction = direction;
   }
 
   stage(group: Group): void {
-    putPartitionState(group, this.#log, { consumed: Math.max(this.#log.staged.consumed, this.#offset) });
+    putPartitionState(group, this.#log, { consumed: this.#moved(this.#log.staged.consumed) });
   }
 
   committed(): void {
-    this.#log.consumedTo(this.#offset);
+    this.#log.consumedTo(this.#moved(this.#log.consumed));
+  }
+
+  /** What is told late, or twice, moves nothing the other way. */
+  #moved(consumed: number): number {
+    return this.#direction === 'onwards'
+      ? Math.max(consumed, this.#offset)
+      : Math.min(consumed, this.#offset);
   }
 
   rolledBack(): void {

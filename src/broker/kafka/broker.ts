@@ -13,11 +13,12 @@ import type {
   Writer,
 } from '../broker.ts';
 import { BrokerError, NotOwnerError } from '../errors.ts';
+import { firstRecordSince } from '../read-to-end.ts';
 import { type Codec, codecNamed } from './codecs.ts';
 import { Fetcher } from './fetcher.ts';
 import { KafkaMembership } from './group.ts';
 import { KafkaConnections, type KafkaSasl, type SocketFactory } from './kafkajs.ts';
-import { partitionOffsets } from './offsets.ts';
+import { offsetSince, partitionOffsets } from './offsets.ts';
 import { KafkaReader } from './reader.ts';
 import { persist } from './retry.ts';
 import { KafkaTables } from './tables.ts';
@@ -135,10 +136,14 @@ class KafkaBroker implements Broker {
     log.info({ brokers }, 'connected to Kafka');
   }
 
-  async declareTopics(specs: readonly TopicSpec[]): Promise<readonly string[]> {
+  async declareTopics(
+    specs: readonly TopicSpec[],
+    missing: 'create' | 'refuse' = 'create',
+  ): Promise<readonly string[]> {
     this.#checkOpen();
     const { clock, log, replication } = this.#options;
     const created = await declareTopics(this.#admin, specs, {
+      missing,
       replication,
       clock,
       log,
@@ -213,14 +218,24 @@ class KafkaBroker implements Broker {
   async offsets(topic: string, partition: number): Promise<{ readonly first: number; readonly end: number }> {
     this.#checkOpen();
     this.#check(topic, 'log', partition);
-    const { clock, log } = this.#options;
-    return await persist(() => partitionOffsets(this.#admin, topic, partition), {
-      what: `asking for the offsets of ${topic}-${String(partition)}`,
-      clock,
-      log,
-      signal: this.#closing.signal,
-      onTrouble: (error) => this.#admin.refresh(error),
-    });
+    return await this.#ask('asking for the offsets of', topic, partition, () =>
+      partitionOffsets(this.#admin, topic, partition),
+    );
+  }
+
+  async offsetAt(topic: string, partition: number, timestamp: number): Promise<number | undefined> {
+    this.#checkOpen();
+    this.#check(topic, 'log', partition);
+    const about = await this.#ask('looking for a time in', topic, partition, () =>
+      offsetSince(this.#admin, topic, partition, timestamp),
+    );
+    if (about === undefined) {
+      return undefined;
+    }
+    // Kafka looks at markers too, which have times of their own: the record is there or behind it.
+    const { end } = await this.offsets(topic, partition);
+    const reader = await this.openReader(topic, partition, about);
+    return await firstRecordSince(reader, end, timestamp, this.#options.clock, this.#closing.signal);
   }
 
   async refreshTable(table: string, partition: number): Promise<void> {
@@ -250,6 +265,10 @@ class KafkaBroker implements Broker {
         await membership.commitOffset(partition, offset);
       }
     }
+  }
+
+  consumeAgainFrom(topic: string, partition: number, offset: number): Promise<void> {
+    return this.consumedUpTo(topic, partition, offset);
   }
 
   unconsumed(topic: string): { readonly bytes: number; readonly records: number } {
@@ -310,6 +329,17 @@ class KafkaBroker implements Broker {
       this.#writers.set(stage, connections);
     }
     return connections;
+  }
+
+  async #ask<T>(what: string, topic: string, partition: number, work: () => Promise<T>): Promise<T> {
+    const { clock, log } = this.#options;
+    return await persist(work, {
+      what: `${what} ${topic}-${String(partition)}`,
+      clock,
+      log,
+      signal: this.#closing.signal,
+      onTrouble: (error) => this.#admin.refresh(error),
+    });
   }
 
   #checkOpen(): void {

@@ -33,7 +33,32 @@ export async function endOffset(
   return await offsetOf(connections, topic, partition, LATEST);
 }
 
+/** Offset of the first record of this time or later; undefined where there is none. */
+export async function offsetSince(
+  connections: Pick<KafkaConnections, 'leader'>,
+  topic: string,
+  partition: number,
+  timestamp: number,
+): Promise<number | undefined> {
+  const offset = await askedOffset(connections, topic, partition, timestamp);
+  return offset < 0 ? undefined : offset;
+}
+
 async function offsetOf(
+  connections: Pick<KafkaConnections, 'leader'>,
+  topic: string,
+  partition: number,
+  end: typeof EARLIEST | typeof LATEST,
+): Promise<number> {
+  const offset = await askedOffset(connections, topic, partition, end);
+  if (offset < 0) {
+    throw new BrokerError(`${topic}-${String(partition)}: Kafka answers no offset but ${String(offset)}`);
+  }
+  return offset;
+}
+
+/** -1 where no record is of that time or later. */
+async function askedOffset(
   connections: Pick<KafkaConnections, 'leader'>,
   topic: string,
   partition: number,
@@ -47,7 +72,7 @@ async function offsetOf(
     topics: [{ topic, partitions: [{ partition, timestamp }] }],
   });
   const offset = Number(responses[0]?.partitions[0]?.offset);
-  if (!Number.isSafeInteger(offset) || offset < 0) {
+  if (!Number.isSafeInteger(offset)) {
     throw new BrokerError(`${topic}-${String(partition)}: Kafka answers no offset but ${String(offset)}`);
   }
   return offset;

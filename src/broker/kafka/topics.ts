@@ -2,7 +2,7 @@
 import type { Clock } from '../../system/clock.ts';
 import type { Logger } from '../../system/logger.ts';
 import type { TopicSpec } from '../broker.ts';
-import { AccessDeniedError, BrokerError, TopicMismatchError } from '../errors.ts';
+import { AccessDeniedError, BrokerError, missingTopics, TopicMismatchError } from '../errors.ts';
 import { errorOfCode, errorType, exchange, type KafkaConnections } from './kafkajs.ts';
 import { type PersistOptions, persist } from './retry.ts';
 import { newTopic } from './topic-settings.ts';
@@ -16,6 +16,8 @@ const UNKNOWN_TOPIC = 3;
 const TOPIC_RESOURCE = 2;
 
 export interface TopicOptions {
+  /** What becomes of topics that are missing. */
+  readonly missing?: 'create' | 'refuse';
   /** Copies of each partition; `auto`: three, or as many as there are brokers. */
   readonly replication: 'auto' | number;
   readonly clock: Clock;
@@ -28,7 +30,7 @@ export interface TopicOptions {
 /**
  * Creates what is missing of `specs` and checks what exists.
  * @returns the names of the topics that were missing
- * @throws TopicMismatchError naming every topic that does not fit, and the remedies
+ * @throws TopicMismatchError naming every topic that does not fit or is not to be missing, and the remedies
  */
 export async function declareTopics(
   connections: KafkaConnections,
@@ -45,6 +47,9 @@ export async function declareTopics(
   };
   const missing = new Set<string>();
   const faults: string[] = [];
+  if (options.missing === 'refuse') {
+    await refuseMissing(connections, specs, waiting);
+  }
   for (const spec of specs) {
     checkPartitions(spec);
     const declaring = { ...waiting, what: `declaring topic ${spec.name}` };
@@ -67,6 +72,26 @@ export async function declareTopics(
     throw new TopicMismatchError(faults.join('; '));
   }
   return [...missing];
+}
+
+async function refuseMissing(
+  connections: KafkaConnections,
+  specs: readonly TopicSpec[],
+  waiting: Omit<PersistOptions, 'what'>,
+): Promise<void> {
+  const absent: string[] = [];
+  for (const { name } of specs) {
+    const found = await persist(() => connections.topic(name), {
+      ...waiting,
+      what: `looking for topic ${name}`,
+    });
+    if (found === undefined) {
+      absent.push(name);
+    }
+  }
+  if (absent.length > 0) {
+    throw missingTopics(absent);
+  }
 }
 
 function checkPartitions({ name, partitions }: TopicSpec): void {

@@ -100,11 +100,11 @@ export class SharedStore {
     const partitionsOf = new Map<string, number>();
     return {
       kind: 'kafka',
-      declareTopics: (topics: readonly TopicSpec[]) => {
+      declareTopics: (topics: readonly TopicSpec[], missing) => {
         for (const { name: topic, partitions } of topics) {
           partitionsOf.set(topic, partitions);
         }
-        return broker.declareTopics(topics);
+        return broker.declareTopics(topics, missing);
       },
       openWriter: async (writer, claim): Promise<Writer> => {
         const opened = await broker.openWriter(writer, claim);
@@ -115,10 +115,12 @@ export class SharedStore {
       openReader: (topic, partition, offset): Promise<PartitionReader> =>
         broker.openReader(topic, partition, offset),
       offsets: (topic, partition) => broker.offsets(topic, partition),
+      offsetAt: (topic, partition, timestamp) => broker.offsetAt(topic, partition, timestamp),
       refreshTable: (table, partition) => broker.refreshTable(table, partition),
       tableEntries: (table, partition, prefix) => broker.tableEntries(table, partition, prefix),
       tableGet: (table, partition, key) => broker.tableGet(table, partition, key),
       consumedUpTo: (topic, partition, offset) => broker.consumedUpTo(topic, partition, offset),
+      consumeAgainFrom: (topic, partition, offset) => broker.consumeAgainFrom(topic, partition, offset),
       unconsumed: () => ({ bytes: 0, records: 0 }),
       close: async () => {
         this.#users--;

@@ -195,14 +195,16 @@ function afterEachCommit(hook: (commits: number) => void | Promise<void>): (brok
   let commits = 0;
   return (broker) => ({
     kind: broker.kind,
-    declareTopics: (topics) => broker.declareTopics(topics),
+    declareTopics: (topics, missing) => broker.declareTopics(topics, missing),
     join: (group, topic, listener) => broker.join(group, topic, listener),
     openReader: (topic, partition, offset) => broker.openReader(topic, partition, offset),
     offsets: (topic, partition) => broker.offsets(topic, partition),
+    offsetAt: (topic, partition, timestamp) => broker.offsetAt(topic, partition, timestamp),
     refreshTable: (table, partition) => broker.refreshTable(table, partition),
     tableEntries: (table, partition, prefix) => broker.tableEntries(table, partition, prefix),
     tableGet: (table, partition, key) => broker.tableGet(table, partition, key),
     consumedUpTo: (topic, partition, offset) => broker.consumedUpTo(topic, partition, offset),
+    consumeAgainFrom: (topic, partition, offset) => broker.consumeAgainFrom(topic, partition, offset),
     unconsumed: (topic) => broker.unconsumed(topic),
     close: () => broker.close(),
     openWriter: async (name, claim) => {

@@ -154,6 +154,38 @@ export function readingTests(scene: Scene): void {
       await reading.close();
     });
 
+    it('finds the first record of a time or later, whatever the order of their times', async () => {
+      const { broker, log } = scene;
+      const times = [1_000, 5_000, 3_000, 9_000, 2_000];
+      for (const time of times) {
+        await append(broker, 0, [{ ...record(String(time)), timestamp: 1_700_000_000_000 + time }], log);
+      }
+      const at = async (time: number): Promise<string | undefined> => {
+        const offset = await broker.offsetAt(log, 0, 1_700_000_000_000 + time);
+        return offset === undefined ? undefined : (await readAll(broker, 0, offset, log))[0];
+      };
+      expect([await at(0), await at(1_001), await at(3_000), await at(5_001), await at(9_000)]).to.deep.equal(
+        ['1000', '5000', '5000', '9000', '9000'],
+      );
+      expect(await at(9_001)).to.equal(undefined);
+      expect(await broker.offsetAt(log, 1, 0)).to.equal(undefined);
+    });
+
+    it('finds it inside what was appended at once', async () => {
+      const { broker, log } = scene;
+      await append(
+        broker,
+        0,
+        Array.from({ length: 100 }, (_, at) => ({
+          ...record(String(at)),
+          timestamp: 1_700_000_000_000 + at,
+        })),
+        log,
+      );
+      const offset = (await broker.offsetAt(log, 0, 1_700_000_000_037)) ?? Number.NaN;
+      expect((await readAll(broker, 0, offset, log))[0]).to.equal('37');
+    });
+
     describe('at the end', () => {
       let reader: PartitionReader;
 

@@ -24,6 +24,16 @@ export function topicTests(scene: Scene, traits: Traits): void {
         .and.match(/set|start/);
     });
 
+    it('are not created where they are to be there: the missing ones are named', async () => {
+      const [log] = scene.topics;
+      const gone: TopicSpec = { name: scene.fixture.named('never-made'), kind: 'table', partitions: 1 };
+      const error = await failure(scene.broker.declareTopics([log, gone], 'refuse'));
+      expect(error).to.be.instanceOf(TopicMismatchError);
+      expect(String(error)).to.contain(gone.name).and.not.contain(log.name);
+      expect(await scene.broker.declareTopics([log], 'refuse')).to.deep.equal([]);
+      expect(await scene.broker.declareTopics([gone])).to.deep.equal([gone.name]);
+    });
+
     it('tell first and end, and continue the offsets after reopening', async () => {
       const { log } = scene;
       expect(await scene.broker.offsets(log, 0)).to.deep.equal({ first: 0, end: 0 });
@@ -58,6 +68,24 @@ export function topicTests(scene: Scene, traits: Traits): void {
         another.append(kept, 0, [record('5')]);
         await another.commit();
         expect((await readAll(scene.broker, 0, 0, kept)).slice(-4)).to.deep.equal(['2', '3', '4', '5']);
+      });
+
+      it('count again what is to be consumed again, also after reopening', async () => {
+        const { log } = scene;
+        await append(
+          scene.broker,
+          0,
+          Array.from({ length: 5 }, (_, at) => record(String(at))),
+          log,
+        );
+        await scene.broker.consumedUpTo(log, 0, 5);
+        await scene.broker.consumeAgainFrom(log, 0, 2);
+        await scene.broker.consumeAgainFrom(log, 0, 4);
+        expect(scene.broker.unconsumed(log).records).to.equal(3);
+        await scene.reopen();
+        expect(scene.broker.unconsumed(log).records).to.equal(3);
+        await scene.broker.consumedUpTo(log, 0, 3);
+        expect(scene.broker.unconsumed(log).records).to.equal(2);
       });
     } else {
       it('do not bound what is not consumed, and say so', async () => {
