@@ -1,13 +1,11 @@
 import type { AdminMessage } from './actors/admin/messages.ts';
 import type { PublishedModel } from './actors/centroid-aggregator/messages.ts';
-import { isWriterLost } from './actors/owned-writer.ts';
-import { checkRegionLevel } from './actors/region-level.ts';
 import { startTopology, type Topology, type TopologyOptions } from './actors/topology.ts';
-import { CREATED_PREFIX, type TopicNames, topicNames, topicSpecs } from './actors/topics.ts';
 import { readTotals, type Totals } from './actors/totals.ts';
 import type { Broker } from './broker/broker.ts';
 import type { Configuration } from './config/schema.ts';
 import { openBroker } from './open-broker.ts';
+import { openState } from './open-state.ts';
 import {
   type ActorInfo,
   type ActorSystem,
@@ -50,9 +48,6 @@ export interface Pipeline {
   stop(): Promise<SystemExit>;
 }
 
-/** Replicas that start at once get in each other's way a few times at most. */
-const MARK_TRIES = 20;
-const MARK_PAUSE_MS = 200;
 /** `setTimeout` takes no more; so long is for ever here. */
 export const NO_TIMEOUT_MS = 2 ** 31 - 1;
 
@@ -71,26 +66,15 @@ export async function startPipeline(
     random = Math.random,
     signal,
   } = options;
-  const { topics: topicSettings } = configuration;
   const open = options.openBroker ?? openBroker;
-  const broker = await open(configuration, {
-    log: log.child({ part: 'broker' }),
+  const broker = await openState(configuration, {
+    log,
     clock,
+    random,
+    open,
+    missing: 'create',
     ...(signal === undefined ? {} : { signal }),
   });
-  try {
-    const topics = topicNames(topicSettings);
-    const created = await broker.declareTopics(
-      topicSpecs(topics, topicSettings.partitions, retentionOf(configuration)),
-    );
-    if (broker.kind === 'kafka' && created.includes(topics.rows)) {
-      await markAsOurs(broker, topics, clock);
-    }
-    await checkRegionLevel(broker, topics.regions, topicSettings.partitions, configuration.regions.level);
-  } catch (error) {
-    await broker.close();
-    throw error;
-  }
   const system = createActorSystem({ name: 'geoflock', clock, random, log });
   const schedule = createScheduler({ clock, cron: createCronTimer(), log });
   const topology = startTopology({ system, broker: intercept(broker), schedule }, configuration, {
@@ -113,7 +97,7 @@ export async function startPipeline(
           throw exit.kind === 'failed' ? exit.error : new Error('stopped before everything was worked off');
         }),
       ]),
-    totals: () => readTotals(broker, topology.topics, topicSettings.partitions),
+    totals: () => readTotals(broker, topology.topics, configuration.topics.partitions),
     actors: () => system.inspect(),
     stop: async () => {
       await system.stop();
@@ -122,39 +106,4 @@ export async function startPipeline(
       return exit;
     },
   };
-}
-
-function retentionOf({ broker, rejected }: Configuration): Parameters<typeof topicSpecs>[2] {
-  const { bytes, age } = broker.kind === 'embedded' ? broker.embedded.retention : broker.kafka.retention;
-  return {
-    rows: { bytes: bytes ?? Number.POSITIVE_INFINITY, ageMs: age },
-    rejected: { bytes: rejected.retention.bytes, ageMs: rejected.retention.age },
-  };
-}
-
-/**
- * Nobody else reads a topic that was made here: the publisher may pack its messages as it likes. Of
- * several replicas that start at once each may think so, and fence the other: one mark is enough.
- */
-async function markAsOurs(broker: Broker, { files, rows }: TopicNames, clock: Clock): Promise<void> {
-  const key = CREATED_PREFIX + rows;
-  for (let tries = 1; ; tries++) {
-    const writer = await broker.openWriter('topics-0');
-    try {
-      await broker.refreshTable(files, 0);
-      if ((await broker.tableGet(files, 0, key)) === undefined) {
-        const transaction = writer.begin();
-        transaction.put(files, 0, key, new TextEncoder().encode('1'));
-        await (await transaction.commit()).flushed;
-      }
-      return;
-    } catch (error) {
-      if (!isWriterLost(error) || tries === MARK_TRIES) {
-        throw error;
-      }
-    } finally {
-      await writer.close();
-    }
-    await new Promise<void>((resolve) => clock.after(MARK_PAUSE_MS * Math.random(), resolve));
-  }
 }

@@ -12,12 +12,16 @@ export interface TopicNames {
   readonly regions: string;
   /** Published models, one partition. */
   readonly models: string;
+  /** Table of one partition: what was asked for while running, such as the last rewind. */
+  readonly settings: string;
   /**
    * Header of a rows message that says which lines of which file it holds (`src/rows/origin.ts`). Named
    * after the group, because a file is in the ledger of whoever published it: to another group that
    * counts the same rows they are foreign.
    */
   readonly originHeader: string;
+  /** Header of the message of a row that had been rejected before (`rejected/redriven.ts`). */
+  readonly redrivenHeader: string;
 }
 
 export interface TopicSettings {
@@ -43,6 +47,8 @@ export function topicNames({ group, prefix, rows }: TopicSettings): TopicNames {
     files: `${prefix}${group}.files`,
     regions: `${prefix}${group}.regions`,
     models: `${prefix}${group}.models`,
+    settings: `${prefix}${group}.settings`,
+    redrivenHeader: `${prefix}${group}-redriven`,
     originHeader: `${prefix}${group}-origin`,
   };
 }
@@ -83,6 +89,7 @@ export function topicSpecs(
       partitions: 1,
       retention: { ...retention.rejected, retainUnconsumed: false },
     },
+    { name: names.settings, kind: 'table', partitions: 1 },
   ];
 }
 
@@ -96,3 +103,8 @@ export const TOTALS_KEY = 'totals';
 export const CREATED_PREFIX = 'created/';
 export const FILE_PREFIX = 'file/';
 export const CLOSED_PREFIX = 'closed/';
+/** A rejected row that was redriven, by its id. */
+export const REDRIVEN_PREFIX = 'redriven/';
+
+/** Key of the settings table: the last rewind. */
+export const EPOCH_KEY = 'epoch';

@@ -7,11 +7,13 @@ import { PROGRESS_KEY, type TopicNames } from './topics.ts';
 export interface Totals {
   readonly files: { readonly done: number; readonly failed: number };
   readonly rows: {
-    /** Rows of files, and rows the log got from elsewhere. */
+    /** Rows of files, and rows the log got from elsewhere, without those that are left out. */
     readonly read: number;
     readonly counted: number;
     readonly rejected: number;
   };
+  /** Rows read before the last rewind to which counting has not come again: zero without one. */
+  readonly leftOut: number;
   readonly rejectedByReason: Readonly<Record<string, number>>;
   /** Next offset of each input partition. */
   readonly nextOffsets: readonly number[];
@@ -21,11 +23,12 @@ export interface Totals {
 export async function readTotals(broker: Broker, topics: TopicNames, partitions: number): Promise<Totals> {
   const files = { done: 0, failed: 0 };
   const rows = { read: 0, counted: 0, rejected: 0 };
+  let leftOut = 0;
   const rejectedByReason: Record<string, number> = {};
   const nextOffsets: number[] = [];
-  const addReasons = (reasons: Readonly<Record<string, number>>): void => {
+  const addReasons = (reasons: Readonly<Record<string, number>>, sign = 1): void => {
     for (const [reason, count] of Object.entries(reasons)) {
-      rejectedByReason[reason] = (rejectedByReason[reason] ?? 0) + count;
+      rejectedByReason[reason] = (rejectedByReason[reason] ?? 0) + sign * count;
     }
   };
   const all = Array.from({ length: partitions }, (_, partition) => partition);
@@ -42,11 +45,18 @@ export async function readTotals(broker: Broker, topics: TopicNames, partitions:
     }
     const stored = await broker.tableGet(topics.regions, partition, PROGRESS_KEY);
     const progress = stored === undefined ? undefined : decodeProgress(stored);
-    rows.read += progress?.foreign ?? 0;
-    rows.counted += progress?.counted ?? 0;
-    rows.rejected += progress?.rejected ?? 0;
-    addReasons(progress?.rejectedByReason ?? {});
-    nextOffsets.push(progress?.nextOffset ?? 0);
+    if (progress === undefined) {
+      nextOffsets.push(0);
+      continue;
+    }
+    rows.read += progress.foreign - progress.leftOut;
+    rows.counted += progress.counted;
+    rows.rejected += progress.rejected - progress.redriven.rows;
+    leftOut += progress.leftOut;
+    addReasons(progress.rejectedByReason);
+    addReasons(progress.redriven.byReason, -1);
+    nextOffsets.push(progress.nextOffset);
   }
-  return { files, rows, rejectedByReason, nextOffsets };
+  const left = Object.entries(rejectedByReason).filter(([, count]) => count !== 0);
+  return { files, rows, leftOut, rejectedByReason: Object.fromEntries(left), nextOffsets };
 }

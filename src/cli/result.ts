@@ -15,7 +15,8 @@ export interface OnceResult {
 export function resultJson({ totals, model, elapsedSeconds, rowsPerSecond }: OnceResult): string {
   return JSON.stringify({
     files: totals.files,
-    rows: totals.rows,
+    // Told where there are any: after a rewind into the middle of the log.
+    rows: totals.leftOut === 0 ? totals.rows : { ...totals.rows, leftOut: totals.leftOut },
     model: JSON.parse(serializeModel(model)) as unknown,
     elapsedSeconds: round(elapsedSeconds),
     rowsPerSecond: Math.round(rowsPerSecond),
@@ -24,14 +25,15 @@ export function resultJson({ totals, model, elapsedSeconds, rowsPerSecond }: Onc
 
 /** The same for people. */
 export function resultText(result: OnceResult, reportDirectory: string): string {
-  const { files, rows } = result.totals;
+  const { files, leftOut, rows } = result.totals;
   const reasons = Object.entries(result.totals.rejectedByReason)
     .map(([reason, count]) => `${reason} ${grouped(count)}`)
     .join(', ');
   return [
     `files     ${grouped(files.done)} done, ${grouped(files.failed)} failed`,
     `rows      ${grouped(rows.read)} read, ${grouped(rows.counted)} counted, ${grouped(rows.rejected)} rejected` +
-      (reasons === '' ? '' : ` (${reasons})`),
+      (reasons === '' ? '' : ` (${reasons})`) +
+      (leftOut === 0 ? '' : `; ${grouped(leftOut)} before the rewind are left out`),
     `time      ${result.elapsedSeconds.toFixed(1)} s, ${grouped(Math.round(result.rowsPerSecond))} rows/s`,
     '',
     ...clusterTable(result.model),

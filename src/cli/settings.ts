@@ -47,6 +47,22 @@ export function addSettingFlags(command: Command): Command {
     .option('--log-level <level>', 'debug, info, warn, error or silent (default: info)');
 }
 
+/** The same for commands that only open the state. */
+export function addStateFlags(command: Command): Command {
+  return command
+    .option('--state <dir>', 'folder of the log, the tables and the progress (default: ./data/state)')
+    .option('--config <dir>', 'folder with configuration files of your own')
+    .option(
+      '--brokers <host:port,...>',
+      'a Kafka to use in place of the embedded broker (default: GEOFLOCK_KAFKA_BROKERS)',
+    )
+    .option(
+      '--wait-for-broker <duration>',
+      'how long to wait for a Kafka that cannot be reached (default: 60s)',
+    )
+    .option('--log-level <level>', 'debug, info, warn, error or silent (default: warn)');
+}
+
 /** @throws ConfigurationError */
 export async function loadSettings(flags: SettingFlags): Promise<LoadedConfiguration> {
   const { loadConfiguration } = await import('../config/load.ts');

@@ -1,5 +1,6 @@
 import { InvalidArgumentError } from 'commander';
 import { parseDuration } from '../config/units.ts';
+import { parseTimepoint } from '../rows/timepoint.ts';
 
 export const EXIT_OK = 0;
 export const EXIT_FAILURE = 1;
@@ -29,6 +30,20 @@ export function wholeNumber(min: number): (text: string) => number {
     }
     return value;
   };
+}
+
+/** Reads an offset or `earliest`, for commander. */
+export function offsetArgument(text: string): number | 'earliest' {
+  return text === 'earliest' ? text : wholeNumber(0)(text);
+}
+
+/** Reads a time as milliseconds since the epoch, in UTC unless it says otherwise, for commander. */
+export function timeArgument(text: string): number {
+  const time = parseTimepoint(text);
+  if (Number.isNaN(time)) {
+    throw new InvalidArgumentError('Expected a time such as 2026-01-31T12:00:00Z or "2026-01-31 12:00:00".');
+  }
+  return time;
 }
 
 /** Reads a duration as milliseconds, for commander. */

@@ -5,6 +5,7 @@ import type { ActorContext, ActorDefinition } from '../../system/actor.ts';
 import { nextTurn } from '../../system/event-loop.ts';
 import type { Schedule, Scheduler } from '../../system/schedule.ts';
 import { pause } from '../commit.ts';
+import { currentEpoch } from '../rewind/epoch.ts';
 import type { AggregatorStats } from '../stats.ts';
 import type { TopicNames } from '../topics.ts';
 import { atMost, unlessAborted } from '../unless-aborted.ts';
@@ -131,7 +132,7 @@ class Aggregator {
     this.#changed = false;
     const begun = this.#context.clock.monotonic();
     const published = await this.#build();
-    if (await this.#writer.publish('live', published)) {
+    if (published !== undefined && (await this.#writer.publish('live', published))) {
       await this.#serve(published, begun);
     } else {
       this.#changed = true;
@@ -144,7 +145,7 @@ class Aggregator {
     const { clock, log, signal } = this.#context;
     await atMost(clock, JOIN_PATIENCE_MS, unlessAborted(this.#joined, signal));
     const begun = clock.monotonic();
-    const published = await this.#build();
+    const published = await this.#buildOfOneEpoch();
     let done = await this.#publishIfOwner('canonical', published);
     for (let tries = 1; !done && this.#writer.owned && tries < CANONICAL_TRIES; tries++) {
       await pause(clock, RETRY_MS, signal);
@@ -214,18 +215,39 @@ class Aggregator {
     });
   }
 
-  async #build(): Promise<PublishedModel> {
+  /** Waits until every partition has been rewound, by whomever, where a rewind is under way. */
+  async #buildOfOneEpoch(): Promise<PublishedModel> {
+    const { clock, log, signal } = this.#context;
+    for (let tries = 0; ; tries++) {
+      signal.throwIfAborted();
+      const published = await this.#build();
+      if (published !== undefined) {
+        return published;
+      }
+      if (tries === 0) {
+        log.info({}, 'a rewind is under way: the model waits until all partitions have begun anew');
+      }
+      await pause(clock, RETRY_MS, signal);
+    }
+  }
+
+  /** Undefined while not all partitions are of the current epoch. */
+  async #build(): Promise<PublishedModel | undefined> {
     const { broker, model: options, partitions, topics } = this.#own;
     const { clock, signal } = this.#context;
+    const epoch = (await unlessAborted(currentEpoch(broker, topics.settings), signal)).number;
     await refreshSummaries(broker, topics.regions, partitions, signal);
-    const { sources, nextOffsets } = await committedSummaries(broker, topics.regions, partitions);
+    const { epochs, sources, nextOffsets } = await committedSummaries(broker, topics.regions, partitions);
+    if ([...epochs].some((one) => one !== epoch)) {
+      return undefined;
+    }
     const model = await finishInSlices(modelSteps(sources, options), {
       now: () => clock.monotonic(),
       pause: nextTurn,
       sliceMs: SLICE_MS,
       signal,
     });
-    return { model, nextOffsets };
+    return { model, nextOffsets, epoch };
   }
 
   async #serve({ model }: PublishedModel, begun: number): Promise<void> {

@@ -1,7 +1,7 @@
 import type { Broker } from '../../broker/broker.ts';
 import type { ModelSource } from '../../clustering/model.ts';
 import { RegionSummary } from '../../clustering/region-summary.ts';
-import { decodeProgress } from '../partition/progress.ts';
+import { decodeProgress, type PartitionProgress } from '../partition/progress.ts';
 import { joinChunks, parseSummaryKey } from '../partition/summary-chunks.ts';
 import { PROGRESS_KEY, SUMMARY_PREFIX } from '../topics.ts';
 import { unlessAborted } from '../unless-aborted.ts';
@@ -10,6 +10,8 @@ export interface CommittedSummaries {
   /** In the fixed order of a model: by region, then by partition. */
   readonly sources: readonly ModelSource[];
   readonly nextOffsets: readonly number[];
+  /** Epoch of each partition that has counted anything: no model is made of several. */
+  readonly epochs: ReadonlySet<number>;
 }
 
 /**
@@ -23,19 +25,24 @@ export async function committedSummaries(
 ): Promise<CommittedSummaries> {
   const sources: ModelSource[] = [];
   const nextOffsets: number[] = [];
+  const epochs = new Set<number>();
   for (let partition = 0; partition < partitions; partition++) {
     for (;;) {
-      const before = await nextOffset(broker, table, partition);
+      const before = await progressOf(broker, table, partition);
       const read = await summariesOf(broker, table, partition);
-      if ((await nextOffset(broker, table, partition)) === before) {
+      const after = await progressOf(broker, table, partition);
+      if (after?.nextOffset === before?.nextOffset && after?.epoch === before?.epoch) {
         sources.push(...read);
-        nextOffsets.push(before);
+        nextOffsets.push(before?.nextOffset ?? 0);
+        if (before !== undefined) {
+          epochs.add(before.epoch);
+        }
         break;
       }
     }
   }
   sources.sort((a, b) => a.region - b.region || a.partition - b.partition);
-  return { sources, nextOffsets };
+  return { sources, nextOffsets, epochs };
 }
 
 /** Brings all partitions' summaries up to what is committed now, by whomever. */
@@ -56,17 +63,21 @@ export async function refreshSummaries(
 
 /** How many rows each partition's summaries hold: what a model is made of has changed when this has. */
 export async function committedCounts(broker: Broker, table: string, partitions: number): Promise<string> {
-  const counts: number[] = [];
+  const counts: string[] = [];
   for (let partition = 0; partition < partitions; partition++) {
-    const stored = await broker.tableGet(table, partition, PROGRESS_KEY);
-    counts.push(stored === undefined ? 0 : decodeProgress(stored).counted);
+    const progress = await progressOf(broker, table, partition);
+    counts.push(`${String(progress?.epoch ?? 0)}:${String(progress?.counted ?? 0)}`);
   }
   return counts.join(',');
 }
 
-async function nextOffset(broker: Broker, table: string, partition: number): Promise<number> {
+async function progressOf(
+  broker: Broker,
+  table: string,
+  partition: number,
+): Promise<PartitionProgress | undefined> {
   const stored = await broker.tableGet(table, partition, PROGRESS_KEY);
-  return stored === undefined ? 0 : decodeProgress(stored).nextOffset;
+  return stored === undefined ? undefined : decodeProgress(stored);
 }
 
 async function summariesOf(broker: Broker, table: string, partition: number): Promise<ModelSource[]> {

@@ -18,4 +18,6 @@ export interface PublishedModel {
   readonly model: Model;
   /** Next offset of each input partition the model reflects. */
   readonly nextOffsets: readonly number[];
+  /** How many rewinds there were before: all offsets are of this epoch. */
+  readonly epoch: number;
 }

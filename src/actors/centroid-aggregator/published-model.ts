@@ -7,11 +7,12 @@ export type ModelKind = 'live' | 'canonical';
 const FORMAT_VERSION = 1;
 
 /** A record of the models topic: a model and the offsets it reflects. */
-export function encodePublished(kind: ModelKind, { model, nextOffsets }: PublishedModel): Uint8Array {
+export function encodePublished(kind: ModelKind, { epoch, model, nextOffsets }: PublishedModel): Uint8Array {
   return new TextEncoder().encode(
     JSON.stringify({
       version: FORMAT_VERSION,
       kind,
+      epoch,
       nextOffsets,
       model: JSON.parse(serializeModel(model)) as unknown,
     }),
@@ -20,9 +21,10 @@ export function encodePublished(kind: ModelKind, { model, nextOffsets }: Publish
 
 /** @throws Error when the record was written by a format this version does not know. */
 export function decodePublished(bytes: Uint8Array): PublishedModel & { readonly kind: ModelKind } {
-  const { version, kind, model, nextOffsets } = JSON.parse(new TextDecoder().decode(bytes)) as {
+  const { version, kind, epoch, model, nextOffsets } = JSON.parse(new TextDecoder().decode(bytes)) as {
     version: unknown;
     kind: ModelKind;
+    epoch: number;
     model: Model;
     nextOffsets: readonly number[];
   };
@@ -32,5 +34,5 @@ export function decodePublished(bytes: Uint8Array): PublishedModel & { readonly 
         'a replica is of another version of Geoflock; run the same in all',
     );
   }
-  return { kind, model, nextOffsets };
+  return { kind, epoch, model, nextOffsets };
 }

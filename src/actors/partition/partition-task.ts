@@ -13,7 +13,7 @@ import { commitWhenThereIsRoom } from '../commit.ts';
 import { type Claim, openOwnedWriter } from '../owned-writer.ts';
 import type { RegionMessage, RegionSnapshot } from '../region/messages.ts';
 import { type Fold, regionActor } from '../region/region-actor.ts';
-import { rejectedRecord } from '../rejected-row.ts';
+import { rejectedRecord } from '../rejected/rejected-row.ts';
 import type { StandingRequests } from '../standing-requests.ts';
 import type { PartitionStats } from '../stats.ts';
 import { PROGRESS_KEY, type TopicNames } from '../topics.ts';
@@ -23,14 +23,16 @@ import { advance, atMessageBoundary, current, emptyCursor, load } from './messag
 import type { PartitionMessage } from './messages.ts';
 import type { PoisonRegister } from './poison.ts';
 import {
+  countRead,
   countRejected,
-  decodeProgress,
-  emptyProgress,
   encodeProgress,
   type PartitionProgress,
+  type RowSource,
 } from './progress.ts';
 import { rejectedOnTopic } from './reject.ts';
+import { restoreProgress } from './restore-progress.ts';
 import { ROW_BYTES } from './row-buffer.ts';
+import { sourceOf } from './row-source.ts';
 import { ONLY_PANE, summaryKey } from './summary-chunks.ts';
 
 export interface PartitionSettings {
@@ -144,17 +146,15 @@ export class PartitionTask {
       signal,
     });
     try {
-      await unlessAborted(broker.refreshTable(topics.regions, partition), signal);
-      const stored = await broker.tableGet(topics.regions, partition, PROGRESS_KEY);
-      const progress =
-        stored !== undefined
-          ? decodeProgress(stored)
-          : settings.startPosition === 'latest'
-            ? await startAtEnd(own, writer, context)
-            : emptyProgress();
+      const { startPosition } = settings;
+      const restoring = { broker, topics, partition, startPosition, writer, clock, log, signal };
+      const progress = await restoreProgress(restoring);
       // The former incarnation may have ended between its commit and telling so; rows that nobody reads
       // again would fill a bounded log for ever.
       await unlessAborted(broker.consumedUpTo(topics.rows, partition, progress.nextOffset), signal);
+      if (progress.nextOffset < progress.knownTo) {
+        await unlessAborted(broker.consumeAgainFrom(topics.rows, partition, progress.nextOffset), signal);
+      }
       const reader = await unlessAborted(
         broker.openReader(topics.rows, partition, progress.nextOffset),
         signal,
@@ -371,20 +371,19 @@ export class PartitionTask {
     let record = current(this.#cursor);
     while (record !== undefined && budget > 0) {
       if (record.value === null || record.value.length === 0) {
-        this.#progress.foreign++;
+        countRead(this.#progress, record.offset, sourceOf(record, topics), 1);
         this.#reject(record, 0, new Uint8Array(0), 'empty-message');
         advance(this.#cursor, 0, 0, 0);
       } else {
         const { value } = record;
         const from = this.#cursor.byte;
         const parsed = kernel.parse(value, from, value.length, true, scratch.columns, 0, budget);
-        const accepted = this.#collect(record, value, parsed.rows);
+        const source = sourceOf(record, topics);
+        countRead(this.#progress, record.offset, source, parsed.rows);
+        const accepted = this.#collect(record, source, value, parsed.rows);
         this.#credit -= accepted;
         budget -= parsed.rows;
         stats.rowsRead += parsed.rows;
-        if (record.headers[topics.originHeader] === undefined) {
-          this.#progress.foreign += parsed.rows;
-        }
         advance(this.#cursor, parsed.bytes, parsed.lines, value.length);
       }
       if (atMessageBoundary(this.#cursor)) {
@@ -395,15 +394,15 @@ export class PartitionTask {
   }
 
   /** Moves the scratch columns' accepted rows to the fan-out buffer; sets the others aside. */
-  #collect(record: LogRecord, value: Uint8Array, rows: number): number {
-    const { claim, poison, scratch, settings, topics } = this.#own;
+  #collect(record: LogRecord, source: RowSource, value: Uint8Array, rows: number): number {
+    const { claim, poison, scratch, settings } = this.#own;
     const { partition } = claim;
     const { columns, x, y, z } = scratch;
     const { buffer } = this.#fanOut;
     fillUnitVectors(columns.longitude, columns.latitude, x, y, z, 0, rows);
     const suspects = poison.suspects(partition, record.offset);
-    const latest =
-      record.headers[topics.originHeader] === undefined ? record.timestamp + settings.maxFutureMs : Infinity;
+    // All others were judged when they were sent.
+    const latest = source.kind === 'foreign' ? record.timestamp + settings.maxFutureMs : Infinity;
     const first = buffer.rows;
     let at = first;
     for (let row = 0; row < rows; row++) {
@@ -581,28 +580,4 @@ export class PartitionTask {
     await this.#flushed;
     return !signal.aborted;
   }
-}
-
-/** Resolves `latest` once and for all, before the first row is read. */
-async function startAtEnd(
-  { broker, claim, topics }: PartitionDependencies,
-  writer: Writer,
-  { clock, log, signal }: ActorContext<PartitionMessage>,
-): Promise<PartitionProgress> {
-  const { partition } = claim;
-  const { end } = await unlessAborted(broker.offsets(topics.rows, partition), signal);
-  const progress = { ...emptyProgress(), nextOffset: end };
-  const committed = await commitWhenThereIsRoom(
-    writer,
-    (transaction) => {
-      transaction.put(topics.regions, partition, PROGRESS_KEY, encodeProgress(progress));
-    },
-    { clock, log, signal },
-  );
-  await committed?.flushed;
-  log.info(
-    { partition, offset: end },
-    'nothing is counted yet: beginning at the end of the log, as configured',
-  );
-  return progress;
 }

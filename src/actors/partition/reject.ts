@@ -3,12 +3,12 @@ import { explainRejection } from '../../rows/explain.ts';
 import { TOPIC_LAYOUT } from '../../rows/kernel.ts';
 import { decodeOrigin, type Origin } from '../../rows/origin.ts';
 import type { RejectReason } from '../../rows/reasons.ts';
-import { keptRow, type RejectedRow } from '../rejected-row.ts';
+import { keptRow, type RejectedRow } from '../rejected/rejected-row.ts';
 import type { TopicNames } from '../topics.ts';
 
 /** What is kept of a row that this stage sets aside; its file and line where the message tells them. */
 export function rejectedOnTopic(
-  { originHeader, rows }: Pick<TopicNames, 'originHeader' | 'rows'>,
+  { originHeader, redrivenHeader, rows }: Pick<TopicNames, 'originHeader' | 'redrivenHeader' | 'rows'>,
   partition: number,
   record: LogRecord,
   line: number,
@@ -16,9 +16,11 @@ export function rejectedOnTopic(
   reason: RejectReason,
 ): RejectedRow {
   const origin = originOf(record.headers[originHeader], line);
+  // The name by its place in the file is that of its first rejection.
+  const again = record.headers[redrivenHeader] !== undefined;
   return {
     id:
-      origin === undefined
+      origin === undefined || again
         ? `${rows}-${String(partition)}-${String(record.offset)}-${String(line)}`
         : `${origin.id}:${String(origin.byte)}`,
     reason,

@@ -14,4 +14,6 @@ export type PartitionsMessage =
       readonly scope: 'own' | 'group';
       readonly reply: () => void;
     }
-  | { readonly type: 'checkpoint'; readonly reply: () => void };
+  | { readonly type: 'checkpoint'; readonly reply: () => void }
+  /** A rewind was asked for: every partition is to be restored anew. */
+  | { readonly type: 'rewind'; readonly epoch: number };

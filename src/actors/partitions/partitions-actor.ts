@@ -5,6 +5,7 @@ import { pause } from '../commit.ts';
 import type { Claim } from '../owned-writer.ts';
 import type { PartitionMessage } from '../partition/messages.ts';
 import { decodeProgress } from '../partition/progress.ts';
+import { currentEpoch } from '../rewind/epoch.ts';
 import { StandingRequests } from '../standing-requests.ts';
 import { PROGRESS_KEY, type TopicNames } from '../topics.ts';
 import { atMost, unlessAborted } from '../unless-aborted.ts';
@@ -13,6 +14,8 @@ import type { PartitionsMessage } from './messages.ts';
 
 /** Between two looks at how far the others' partitions are. */
 const FOREIGN_PROGRESS_EVERY_MS = 300;
+/** Between two looks whether a rewind was asked for. */
+const EPOCH_EVERY_MS = 1_000;
 /** A partition that is handed over may write one more checkpoint in this time. */
 const LET_GO_MS = 8_000;
 
@@ -31,6 +34,9 @@ export interface PartitionsDependencies {
 }
 
 interface Child {
+  readonly claim: Claim;
+  /** The epoch known when it was started: it has been restored in this one, or a later. */
+  readonly epoch: number;
   readonly address: Address<PartitionMessage>;
   readonly requests: StandingRequests<PartitionMessage>;
 }
@@ -44,7 +50,10 @@ export function partitionsActor(own: PartitionsDependencies): ActorDefinition<Pa
       const partitions = new OwnedPartitions(own, context);
       let membership: Membership | undefined;
       context.background(async (signal) => {
+        const { broker, topics } = own;
+        partitions.epoch = (await unlessAborted(currentEpoch(broker, topics.settings), signal)).number;
         membership = await unlessAborted(join(own, context), signal, (late) => late.leave());
+        await watchEpoch(own, partitions, context, signal);
       });
       return {
         receive: async (message) => {
@@ -62,6 +71,9 @@ export function partitionsActor(own: PartitionsDependencies): ActorDefinition<Pa
               return;
             case 'checkpoint':
               partitions.checkpoint(message.reply);
+              return;
+            case 'rewind':
+              await partitions.begin(message.epoch);
               return;
           }
         },
@@ -104,12 +116,30 @@ function join(
   });
 }
 
+/** Looks, from time to time, whether a rewind was asked for. */
+async function watchEpoch(
+  { broker, topics }: PartitionsDependencies,
+  partitions: OwnedPartitions,
+  context: ActorContext<PartitionsMessage>,
+  signal: AbortSignal,
+): Promise<void> {
+  while (!signal.aborted) {
+    await pause(context.clock, EPOCH_EVERY_MS, signal);
+    const { number } = await unlessAborted(currentEpoch(broker, topics.settings), signal);
+    if (number > partitions.epoch) {
+      context.tell(context.self, { type: 'rewind', epoch: number });
+    }
+  }
+}
+
 /** The partitions that are this process's, and what was asked of all. */
 class OwnedPartitions {
   readonly #own: PartitionsDependencies;
   readonly #context: ActorContext<PartitionsMessage>;
   readonly #children = new Map<number, Child>();
   readonly #drains = new Set<Drain>();
+  /** Rewinds that are known of. */
+  epoch = 0;
 
   constructor(own: PartitionsDependencies, context: ActorContext<PartitionsMessage>) {
     this.#own = own;
@@ -124,7 +154,7 @@ class OwnedPartitions {
       const definition = this.#own.partition(claim, requests, (error) => {
         this.#context.fail(error);
       });
-      const child = { address: this.#context.spawn(definition), requests };
+      const child = { claim, epoch: this.epoch, address: this.#context.spawn(definition), requests };
       this.#children.set(claim.partition, child);
       for (const drain of this.#drains) {
         this.#askToDrain(drain, claim.partition, child);
@@ -150,6 +180,14 @@ class OwnedPartitions {
         await this.#context.stop(child.address);
       }),
     );
+  }
+
+  /** Restores anew what was restored before the rewind: it is applied then. */
+  async begin(epoch: number): Promise<void> {
+    this.epoch = Math.max(this.epoch, epoch);
+    const former = [...this.#children.values()].filter((child) => child.epoch < this.epoch);
+    await this.revoked(former.map(({ claim }) => claim.partition));
+    this.assigned(former.map(({ claim }) => claim));
   }
 
   /** Replies when every partition has, also when one restarts meanwhile. */
@@ -211,6 +249,8 @@ class OwnedPartitions {
     const { broker, topics } = this.#own;
     await unlessAborted(broker.refreshTable(topics.regions, partition), signal);
     const stored = await broker.tableGet(topics.regions, partition, PROGRESS_KEY);
-    return stored === undefined ? 0 : decodeProgress(stored).nextOffset;
+    const progress = stored === undefined ? undefined : decodeProgress(stored);
+    // One that is still to be rewound has come to nothing yet.
+    return progress === undefined || progress.epoch < this.epoch ? 0 : progress.nextOffset;
   }
 }

@@ -9,7 +9,7 @@ import { createTypeScriptKernel } from '../../rows/typescript-kernel.ts';
 import type { Clock } from '../../system/clock.ts';
 import { nextTurn } from '../../system/event-loop.ts';
 import { FINGERPRINT_BYTES, fingerprint, type LedgerEntry, moveTo } from '../ingest/ledger.ts';
-import { KEPT_BYTES, keptRow, rejectedRecord } from '../rejected-row.ts';
+import { KEPT_BYTES, keptRow, rejectedRecord } from '../rejected/rejected-row.ts';
 import type { TopicNames } from '../topics.ts';
 import type { RowPacker } from './row-packer.ts';
 import type { Difference, SourceFile } from './source-file.ts';

@@ -35,6 +35,7 @@ describe('where a Geoflock that has counted nothing begins', () => {
   it('earliest: at the first row that is there', () =>
     onStage(async (stage) => {
       const pipeline = await stage.start({}, { intercept: earlierRows });
+      await until('they are there', () => pipeline.broker.unconsumed('mobile_data').records === 3);
       expect(await drain(pipeline)).to.equal(3);
     }));
 

@@ -1,8 +1,8 @@
 import { mkdir, mkdtemp, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
-import type { RejectedRow } from '../../../src/actors/rejected-row.ts';
-import { parseRejectedRow } from '../../../src/actors/rejected-row.ts';
+import type { RejectedRow } from '../../../src/actors/rejected/rejected-row.ts';
+import { parseRejectedRow } from '../../../src/actors/rejected/rejected-row.ts';
 import type {
   Broker,
   Committed,

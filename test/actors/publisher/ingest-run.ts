@@ -2,7 +2,7 @@ import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { type LedgerEntry, decodeLedgerEntry } from '../../../src/actors/ingest/ledger.ts';
-import { parseRejectedRow, type RejectedRow } from '../../../src/actors/rejected-row.ts';
+import { parseRejectedRow, type RejectedRow } from '../../../src/actors/rejected/rejected-row.ts';
 import { CLOSED_PREFIX, FILE_PREFIX } from '../../../src/actors/topics.ts';
 import type { Totals } from '../../../src/actors/totals.ts';
 import type { Broker } from '../../../src/broker/broker.ts';

@@ -1,5 +1,5 @@
-import type { OutgoingRecord } from '../broker/broker.ts';
-import type { RejectReason } from '../rows/reasons.ts';
+import type { OutgoingRecord } from '../../broker/broker.ts';
+import type { RejectReason } from '../../rows/reasons.ts';
 
 /**
  * A row that was set aside, as it stands on the rejected topic. The id is what a redrive names:
