@@ -111,7 +111,7 @@ describe('rewind', () => {
     onStage(async (stage) => {
       const pipeline = await stage.start({ 'topics.partitions': '2' });
       const now = Date.now();
-      const at = (value: string, partition: number, before: number): object =>
+      const at = (value: string, partition: number, before: number): Promise<void> =>
         append(pipeline.broker, [{ value, partition, timestamp: now - before }]);
       const lines = rowLines(6);
       for (const [n, [partition, before]] of [

@@ -60,10 +60,19 @@ export class Sandbox {
   }
 
   start(args: readonly string[], environment: Readonly<Record<string, string>> = {}): Started {
-    const config = fs.existsSync(this.at('config')) ? ['--config', 'config'] : [];
     const folders = ['input', 'state', 'report'].flatMap((name) =>
       args.includes(`--${name}`) ? [] : [`--${name}`, name],
     );
+    return this.#spawn(['run', ...folders, ...args], environment);
+  }
+
+  /** Another command on the same state. */
+  ask(args: readonly string[], environment: Readonly<Record<string, string>> = {}): Promise<Ended> {
+    return this.#spawn([...args, '--state', 'state'], environment).ended;
+  }
+
+  #spawn(args: readonly string[], environment: Readonly<Record<string, string>>): Started {
+    const config = fs.existsSync(this.at('config')) ? ['--config', 'config'] : [];
     const { NODE_V8_COVERAGE: coverage, ...inherited } = process.env;
     const restricted = environment['AS_NOBODY'] !== undefined;
     const unprivileged = restricted && !canDropOverride ? { uid: NOBODY, gid: NOBODY } : {};
@@ -77,7 +86,7 @@ export class Sandbox {
         : { NODE_V8_COVERAGE: coverage }),
       ...environment,
     };
-    const child = spawn(command, [...before, BIN, 'run', ...folders, ...config, ...args], {
+    const child = spawn(command, [...before, BIN, ...args, ...config], {
       cwd: this.folder,
       env,
       stdio: ['ignore', 'pipe', 'pipe'],
