@@ -15,20 +15,6 @@ function client(brokers: readonly string[]): kafkajs.Kafka {
   return new kafkajs.Kafka({ brokers: [...brokers], logLevel: kafkajs.logLevel.NOTHING });
 }
 
-export async function createTopic(
-  brokers: readonly string[],
-  topic: string,
-  numPartitions: number,
-): Promise<void> {
-  const admin = client(brokers).admin();
-  await admin.connect();
-  try {
-    await admin.createTopics({ topics: [{ topic, numPartitions }] });
-  } finally {
-    await admin.disconnect();
-  }
-}
-
 export async function produce(
   brokers: readonly string[],
   topic: string,
@@ -50,7 +36,10 @@ export async function consume(
   expected: number,
 ): Promise<readonly Seen[]> {
   const seen: Seen[] = [];
-  const consumer = client(brokers).consumer({ groupId: `${topic}-seen-${String(process.pid)}` });
+  const consumer = client(brokers).consumer({
+    groupId: `${topic}-seen-${String(process.pid)}`,
+    maxWaitTimeInMs: 100,
+  });
   const began = performance.now();
   let lastAt = began;
   await consumer.connect();

@@ -23,6 +23,8 @@ export interface KafkaContainer {
   readonly running: boolean;
   /** Makes `admin` known to SCRAM. */
   addScramUser(): Promise<void>;
+  /** Runs one of Kafka's own tools, such as `kafka-topics`, with `input` on its input; what it prints. */
+  tool(name: string, args: readonly string[], input?: string): Promise<string>;
   /** SIGKILL; the data stays. */
   kill(): Promise<void>;
   /** Starts the killed node on its data; resolves when it serves. */
@@ -85,16 +87,28 @@ class RunningContainer implements KafkaContainer {
   async addScramUser(): Promise<void> {
     // The tool changes one at a time.
     for (const bits of ['256', '512']) {
-      const { exitCode, output } = await this.#started.exec([
-        '/opt/kafka/bin/kafka-configs.sh',
-        ...['--bootstrap-server', this.brokers.join(',')],
+      await this.tool('kafka-configs', [
         ...['--alter', '--add-config', `SCRAM-SHA-${bits}=[password=${SASL_PASSWORD}]`],
         ...['--entity-type', 'users', '--entity-name', 'admin'],
       ]);
-      if (exitCode !== 0) {
-        throw new Error(output);
-      }
     }
+  }
+
+  async tool(name: string, args: readonly string[], input = ''): Promise<string> {
+    const encoded = Buffer.from(input).toString('base64');
+    const { exitCode, output, stdout } = await this.#started.exec([
+      'sh',
+      '-c',
+      'echo "$0" | base64 -d | "$@"',
+      encoded,
+      `/opt/kafka/bin/${name}.sh`,
+      ...['--bootstrap-server', this.brokers.join(',')],
+      ...args,
+    ]);
+    if (exitCode !== 0) {
+      throw new Error(`${name}: ${output}`);
+    }
+    return stdout;
   }
 
   async kill(): Promise<void> {

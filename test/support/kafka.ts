@@ -41,6 +41,22 @@ export function useKafka(): () => readonly string[] {
   };
 }
 
+/** In a suite: the Kafka in Docker that most suites share, with its console tools, or its tests are skipped. */
+export function useKafkaContainer(): () => KafkaContainer {
+  let container: KafkaContainer | undefined;
+  before('find a Kafka in Docker', async function () {
+    this.timeout(BEFORE_MS);
+    shared ??= start();
+    container = await obtained(this, shared);
+  });
+  return () => {
+    if (container === undefined) {
+      throw new Error('ask for the container in a test or a hook');
+    }
+    return container;
+  };
+}
+
 /**
  * In a suite: a Kafka in Docker to kill and to start again, or its tests are skipped. No other suite uses it
  * at the same time; what is in it may be of an earlier one.

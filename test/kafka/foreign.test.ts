@@ -3,7 +3,7 @@ import { asFile, rowLines } from '../actors/pipeline/support.ts';
 import { lasting, Sandbox } from '../cli/run/sandbox.ts';
 import { useKafka } from '../support/kafka.ts';
 import { randomName } from '../support/random-name.ts';
-import { consume, createTopic, produce } from './topic.ts';
+import { consume, produce } from './topic.ts';
 
 const PARTITIONS = 2;
 const OURS = rowLines(20);
@@ -100,14 +100,5 @@ describe('rows from elsewhere, on a Kafka', function () {
     const lines = seen.flatMap(({ value }) => (value ?? '').split('\n')).filter((line) => line !== '');
     expect(lines.sort()).to.deep.equal([...OURS].sort());
     expect(seen.length, 'packed').to.be.lessThan(OURS.length);
-  });
-
-  it('on a topic that was there before, one line a message', async () => {
-    const topic = `${prefix}mobile_data`;
-    await createTopic(brokers(), topic, PARTITIONS);
-    sandbox.put('ours.csv', asFile(OURS));
-    expect((await once()).rows).to.deep.equal({ read: 20, counted: 20, rejected: 0 });
-    const seen = await consume(brokers(), topic, OURS.length);
-    expect(seen.map(({ value }) => value).sort()).to.deep.equal([...OURS].sort());
   });
 });
