@@ -43,8 +43,42 @@ const NO_ANSWER: ReadonlySet<string> = new Set([
   'TokenUnavailableError',
 ]);
 
+/** Codes of Node's TLS that say: this certificate will not do, however often it is shown. */
+const CERTIFICATE: ReadonlySet<string> = new Set([
+  'CERT_CHAIN_TOO_LONG',
+  'CERT_HAS_EXPIRED',
+  'CERT_NOT_YET_VALID',
+  'CERT_REJECTED',
+  'CERT_REVOKED',
+  'CERT_UNTRUSTED',
+  'DEPTH_ZERO_SELF_SIGNED_CERT',
+  'ERR_TLS_CERT_ALTNAME_INVALID',
+  'HOSTNAME_MISMATCH',
+  'INVALID_CA',
+  'INVALID_PURPOSE',
+  'PATH_LENGTH_EXCEEDED',
+  'SELF_SIGNED_CERT_IN_CHAIN',
+  'UNABLE_TO_GET_ISSUER_CERT',
+  'UNABLE_TO_GET_ISSUER_CERT_LOCALLY',
+  'UNABLE_TO_VERIFY_LEAF_SIGNATURE',
+]);
+
+/** What is wrong with the certificate that a broker shows, or with ours in its eyes; undefined: nothing. */
+export function certificateProblem(error: unknown): string | undefined {
+  for (let at = error; at instanceof Error; at = at.cause) {
+    const code = 'code' in at && typeof at.code === 'string' ? at.code : '';
+    if (CERTIFICATE.has(code) || /^ERR_SSL_\w*(CERTIFICATE|UNKNOWN_CA)/.test(code)) {
+      return `${at.message.replace(/^Connection error: /, '')} (${code})`;
+    }
+  }
+  return undefined;
+}
+
 /** Whether the broker could not be reached, or did not answer in time. */
 export function isNoAnswer(error: unknown): boolean {
+  if (certificateProblem(error) !== undefined) {
+    return false;
+  }
   for (let at = error; at instanceof Error; at = at.cause) {
     if (NO_ANSWER.has(at.name)) {
       return true;

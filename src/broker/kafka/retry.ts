@@ -10,7 +10,13 @@ import {
   RecordTooLargeError,
   TopicLostError,
 } from '../errors.ts';
-import { errorType, isAuthenticationFailure, isNoAnswer } from './kafka-error.ts';
+import {
+  certificateProblem,
+  errorType,
+  isAuthenticationFailure,
+  isNoAnswer,
+  silentBroker,
+} from './kafka-error.ts';
 
 const FIRST_BACKOFF_MS = 50;
 const MAX_BACKOFF_MS = 2_000;
@@ -146,6 +152,14 @@ export function translate(error: unknown, what: string): Error {
     return new FencedError(
       `${what}: Kafka answers ${type}: another writer of this name was opened since, or its transaction took ` +
         'longer than its timeout; reopen it and restore',
+      cause,
+    );
+  }
+  const certificate = certificateProblem(error);
+  if (certificate !== undefined) {
+    return new AccessDeniedError(
+      `${what}: the certificate of Kafka at ${silentBroker(error) ?? 'this address'}, or ours, is refused: ${certificate}; ` +
+        'check broker.kafka.tls.ca, cert and key, and the names in the certificate',
       cause,
     );
   }

@@ -1,0 +1,192 @@
+import { readFileSync } from 'node:fs';
+import { expect } from 'chai';
+import { KafkaPlace } from '../../broker/kafka/fixtures.ts';
+import { SASL_PASSWORD } from '../../support/kafka-container.ts';
+import { useKafkaContainer, useOwnKafka } from '../../support/kafka.ts';
+import { randomName } from '../../support/random-name.ts';
+import { type Ended, lasting, Sandbox, type Started } from './sandbox.ts';
+
+const HEADER = 'timepoint,deviceId,acceloX,acceloY,acceloZ,longitude,latitude,locked';
+const QUICK =
+  'input: { scanEvery: 300ms, minimumAge: 100ms }\ncheckpoint: { every: 200ms }\nmodel: { every: 200ms }\n';
+const CLOCK_TICKS_A_SECOND = 100;
+
+function csv(rows: number, device = 'd'): string {
+  const line = (row: number): string =>
+    `2026-01-01 00:00:00.000,${device}${String(row)},0,0,9,${String((row * 7) % 180)},${String((row * 3) % 90)},1`;
+  return `${[HEADER, ...Array.from({ length: rows }, (_, row) => line(row))].join('\n')}\n`;
+}
+
+/** What the process says to its user, apart from its log: one line, and no stack. */
+function toldUser({ stderr }: Ended): string {
+  const lines = stderr.split('\n').filter((line) => line !== '' && !line.startsWith('{'));
+  expect(lines, stderr).to.have.length(1);
+  return lines[0] ?? '';
+}
+
+async function eventually(what: string, check: () => boolean, withinMs = 30_000): Promise<void> {
+  const deadline = performance.now() + withinMs;
+  while (!check()) {
+    if (performance.now() > deadline) {
+      throw new Error(`not within ${String(withinMs)} ms: ${what}`);
+    }
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  }
+}
+
+/** User and system time in seconds, and anonymous memory in MB, of a process of Linux. */
+function usageOf({ child }: Started): { readonly cpuSeconds: number; readonly rssAnonMb: number } {
+  const of = (file: string): string => readFileSync(`/proc/${String(child.pid)}/${file}`, 'utf8');
+  const fields = of('stat').split(') ')[1]?.split(' ') ?? [];
+  return {
+    cpuSeconds: (Number(fields[11]) + Number(fields[12])) / CLOCK_TICKS_A_SECOND,
+    rssAnonMb: Number(/^RssAnon:\s+(\d+) kB/m.exec(of('status'))?.[1]) / 1024,
+  };
+}
+
+describe('trouble with the brokers, as the user of the command sees it', function () {
+  this.timeout(150_000);
+  let box: Sandbox;
+  let prefix: string;
+
+  beforeEach(() => {
+    box = new Sandbox();
+    prefix = `${randomName()}.`;
+    box.configure(`topics: { prefix: '${prefix}', partitions: 2 }\n${QUICK}`);
+  });
+
+  afterEach(() => {
+    box.remove();
+  });
+
+  /** Rows of the model that was published last. */
+  function weight(report = 'report'): number {
+    try {
+      return (JSON.parse(readFileSync(box.at(report, 'model.json'), 'utf8')) as { weight: number }).weight;
+    } catch {
+      return 0;
+    }
+  }
+
+  describe('that are lost while it runs', () => {
+    const kafka = useOwnKafka();
+
+    it('waits without work, and goes on by itself when they are back; nothing is lost', async () => {
+      const place = ['--brokers', kafka().brokers.join()];
+      box.put('first.csv', csv(3_000));
+      const running = box.start(place);
+      await running.told(/"msg":"watching;/);
+      await eventually('the first file is counted', () => weight() === 3_000);
+      await kafka().kill();
+      for (let file = 0; file < 20; file++) {
+        box.put(`more-${String(file)}.csv`, csv(5_000, `file${String(file)}-`));
+      }
+      await running.told(/"level":"warn".*"msg":"Kafka does not answer or asks to wait: trying again"/);
+      const before = usageOf(running);
+      await new Promise((resolve) => setTimeout(resolve, 8_000));
+      const after = usageOf(running);
+      expect(running.child.exitCode).to.equal(null);
+      // What a spinning loop takes is the whole of the time, or of a core of a busy machine its share.
+      expect(after.cpuSeconds - before.cpuSeconds).to.be.below(2);
+      expect(after.rssAnonMb).to.be.below(300);
+      await kafka().startAgain();
+      await eventually('all files are counted', () => weight() === 103_000, 90_000);
+      expect(running.child.exitCode).to.equal(null);
+      running.child.kill('SIGTERM');
+      const ended = await running.ended;
+      expect(ended.code, ended.stderr.slice(-2_000)).to.equal(143);
+      const { files, rows } = lasting(await box.once(place));
+      expect({ files, rows }).to.deep.equal({
+        files: { done: 21, failed: 0 },
+        rows: { read: 103_000, counted: 103_000, rejected: 0 },
+      });
+    });
+  });
+
+  describe('that refuse', () => {
+    const kafka = useKafkaContainer();
+    const onKafka = (): readonly string[] => ['--brokers', kafka().brokers.join()];
+
+    it('a topic that is deleted while it runs ends it: the topic by name, exit code 1', async () => {
+      box.put('a.csv', csv(100));
+      const running = box.start(onKafka());
+      await running.told(/"msg":"watching;/);
+      await eventually('the file is counted', () => weight() === 100);
+      await new KafkaPlace(kafka().brokers).outsider.deleteTopics([`${prefix}mobile_data`]);
+      const ended = await running.ended;
+      expect(ended.code).to.equal(1);
+      expect(toldUser(ended)).to.match(
+        new RegExp(`^geoflock: .*${prefix}mobile_data.*(deleted|does not know the topic)`),
+      );
+    });
+
+    it('a message that is too large ends it: record, size and setting; with the setting raised it goes on', async () => {
+      const topic = `${prefix}mobile_data`;
+      const { outsider } = new KafkaPlace(kafka().brokers);
+      const configs = ['--config', 'max.message.bytes=2000'];
+      await kafka().tool('kafka-topics', ['--create', '--topic', topic, '--partitions', '2', ...configs]);
+      box.put('a.csv', csv(50), 120_000);
+      box.put('b.csv', csv(3, 'x'.repeat(5_000)));
+      const refused = await box.once(onKafka());
+      expect(refused.code).to.equal(1);
+      expect(toldUser(refused)).to.match(
+        new RegExp(`^geoflock: .*${topic}.* \\d+ bytes.*max\\.message\\.bytes`),
+      );
+      await outsider.setTopic(topic, { 'max.message.bytes': '1000000' });
+      const { files, rows } = lasting(await box.once(onKafka()));
+      expect({ files, rows }).to.deep.equal({
+        files: { done: 2, failed: 0 },
+        rows: { read: 53, counted: 53, rejected: 0 },
+      });
+    });
+
+    it('a user without rights, and one with a wrong password, are told at once what is refused', async () => {
+      box.configure(
+        `topics: { prefix: '${prefix}', partitions: 2 }\nbroker: { kafka: { sasl: { mechanism: plain } } }`,
+      );
+      for (const [username, password, says] of [
+        ['nobody', SASL_PASSWORD, /^geoflock: .*(AUTHORIZATION_FAILED|may not create).*kafka-acls/],
+        ['admin', 'wrong', /^geoflock: .*refuses the credentials.*check user name, password and mechanism/],
+      ] as const) {
+        const began = performance.now();
+        const ended = await box.once(['--brokers', kafka().saslBrokers.join()], {
+          GEOFLOCK_KAFKA_SASL_USERNAME: username,
+          GEOFLOCK_KAFKA_SASL_PASSWORD: password,
+        });
+        expect(ended.code).to.equal(1);
+        expect(toldUser(ended)).to.match(says).and.not.contain(SASL_PASSWORD);
+        expect(performance.now() - began).to.be.below(20_000);
+      }
+    });
+
+    it('a certificate that is not trusted is told at once', async () => {
+      box.configure(
+        `topics: { prefix: '${prefix}', partitions: 2 }\nbroker: { kafka: { tls: { enabled: true } } }`,
+      );
+      const began = performance.now();
+      const ended = await box.once(['--brokers', kafka().tlsBrokers.join()]);
+      expect(ended.code).to.equal(1);
+      expect(toldUser(ended)).to.match(/^geoflock: .*certificate.*broker\.kafka\.tls\.ca/);
+      expect(performance.now() - began).to.be.below(20_000);
+    });
+
+    it('a replica that is configured otherwise is refused, and the others go on', async () => {
+      box.put('a.csv', csv(100));
+      const running = box.start(onKafka());
+      await running.told(/"msg":"watching;/);
+      await eventually('the file is counted', () => weight() === 100);
+      const other = await box.start(['--report', 'report-other', ...onKafka()], {
+        GEOFLOCK_REGIONS_FEATURES: '1234',
+      }).ended;
+      expect(other.code).to.equal(1);
+      expect(toldUser(other))
+        .to.contain('regions.features 1234')
+        .and.contain('regions.features 2000')
+        .and.contain('the same configuration');
+      box.put('b.csv', csv(100, 'e'));
+      await eventually('the next file is counted', () => weight() === 200);
+      running.child.kill('SIGTERM');
+      expect((await running.ended).code).to.equal(143);
+    });
+  });
+});
