@@ -4,11 +4,12 @@ import { rowLines } from '../actors/pipeline/support.ts';
 import { lasting, Sandbox } from '../cli/run/sandbox.ts';
 import { useKafka } from '../support/kafka.ts';
 import { randomName } from '../support/random-name.ts';
+import { eventually } from '../broker/helpers.ts';
 
 const PARTITIONS = 4;
 /** The offset of no partition may stand still for longer while there is something to be counted. */
 const MOST_STILL_MS = 5_000;
-const BEFORE_MS = 6_000;
+const BEFORE_MS = 4_000;
 const AFTER_MS = 12_000;
 const SEND_EVERY_MS = 100;
 const ROWS_EACH = 20;
@@ -111,12 +112,13 @@ describe('a replica that leaves', function () {
       }
     };
     try {
+      await eventually(async () => {
+        const { groups } = await admin.describeGroups([`${prefix}geoflock`]);
+        const shares = groups[0]?.members.map(({ memberAssignment }) => partitionsOf(memberAssignment));
+        expect(shares).to.deep.equal([PARTITIONS / 2, PARTITIONS / 2]);
+      }, 30_000);
+      [began, watch] = [performance.now(), new Watch(performance.now())];
       await look(BEFORE_MS);
-      const { groups } = await admin.describeGroups([`${prefix}geoflock`]);
-      expect(groups[0]?.members.map(({ memberAssignment }) => partitionsOf(memberAssignment))).to.deep.equal([
-        PARTITIONS / 2,
-        PARTITIONS / 2,
-      ]);
       const atRest = watch.longestMs;
       [began, watch] = [performance.now(), new Watch(performance.now())];
       a.child.kill('SIGTERM');
