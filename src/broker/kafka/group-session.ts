@@ -5,6 +5,8 @@ import { errorType } from './kafkajs.ts';
 import { orAborted, pause, translate } from './retry.ts';
 
 const HEARTBEATS_PER_SESSION = 5;
+/** A heartbeat is also how we hear of a rebalance: a long session must not make a hand-over slow. */
+const LONGEST_INTERVAL_MS = 2_000;
 
 export interface SessionEvents {
   /** A member came or went: join again. */
@@ -93,7 +95,7 @@ export class GroupSession {
   }
 
   async #beatOnAndOn(): Promise<void> {
-    const every = this.#timeoutMs / HEARTBEATS_PER_SESSION;
+    const every = Math.min(LONGEST_INTERVAL_MS, this.#timeoutMs / HEARTBEATS_PER_SESSION);
     await this.#pause(every);
     while (!this.#ended.signal.aborted) {
       const verdict = await this.#beat();

@@ -75,6 +75,20 @@ describe('session of a member of a group', () => {
     expect(heartbeats.length).to.be.within(49, 51);
   });
 
+  it('hears of a rebalance within two seconds, however long it may last', async () => {
+    session.end();
+    session = new GroupSession(
+      coordinator(),
+      { memberId: 'm', generation: 4 },
+      { clock, sessionTimeoutMs: 300_000 },
+      { rebalance: () => told.push('rebalance'), lost: () => undefined, refused: () => undefined },
+    );
+    await clock.advance(60_000);
+    answer = REBALANCE_IN_PROGRESS;
+    await clock.advance(2_000);
+    expect(told).to.deep.equal(['rebalance']);
+  });
+
   it('is over a session after the last heartbeat that was answered was sent', async () => {
     delayMs = 500;
     await clock.advance(2_600);
