@@ -61,6 +61,11 @@ export function readHeader(firstLine: string, override: ColumnOverride = {}): He
     );
   }
 
+  if (line.includes('\r')) {
+    // Else all of it would be a header, without a row.
+    return unusable('the lines end in CR alone: they have to end in LF or CRLF', line);
+  }
+
   const keepsAxes = override.longitude === undefined && override.latitude === undefined;
   const original = line === ORIGINAL_HEADER && keepsAxes;
   const names = fields.map(normalise);

@@ -182,6 +182,12 @@ describe('the header', () => {
         /longitude and latitude would both be column 6/,
       ],
       [
+        'lines that end in CR alone',
+        `${TRUE_HEADER}\r2026-11-22 10:00:00,d,0,0,9,1,2,1`,
+        {},
+        /end in CR alone: they have to end in LF or CRLF/,
+      ],
+      [
         'wrong quotes',
         'timepoint,"longitude,latitude',
         {},
