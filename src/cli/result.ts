@@ -35,12 +35,19 @@ export function resultText(result: OnceResult, reportDirectory: string): string 
       (reasons === '' ? '' : ` (${reasons})`) +
       (leftOut === 0 ? '' : `; ${grouped(leftOut)} before the rewind are left out`),
     `time      ${result.elapsedSeconds.toFixed(1)} s, ${grouped(Math.round(result.rowsPerSecond))} rows/s`,
+    `cost      ${costText(result.model)}`,
     '',
     ...clusterTable(result.model),
     '',
     `written to ${reportDirectory}: model.json, clusters.geojson`,
     '',
   ].join('\n');
+}
+
+/** The cost as the summaries know it, and between what it lies for certain. */
+function costText({ cost, costBounds: { lower, upper } }: Model): string {
+  const [told, least, most] = [cost, lower, upper].map((value) => value.toPrecision(6));
+  return `${String(told)}, of the raw rows for certain between ${String(least)} and ${String(most)}`;
 }
 
 /** The clusters as a table of at most 70 columns. */

@@ -1,3 +1,6 @@
+import type { CellAddress } from '../geo/s2.ts';
+import type { UnitVector } from '../geo/sphere.ts';
+
 /** Doubles of one node: weight, mean x, y, z, SSE. */
 export const NODE_DOUBLES = 5;
 
@@ -5,6 +8,14 @@ const FIRST_CAPACITY = 16;
 
 /** Receives features in a tree's fixed order. */
 export type FeatureVisitor = (weight: number, x: number, y: number, z: number, sse: number) => void;
+
+/** A feature with the cell that holds all points of it. */
+export interface CellFeature {
+  readonly weight: number;
+  readonly mean: UnitVector;
+  readonly sse: number;
+  readonly cell: CellAddress;
+}
 
 /**
  * The nodes of a quadtree of clustering features, in typed arrays that grow by doubling up to a
@@ -167,6 +178,22 @@ export class FeatureNodes {
       const child = children[slot] as number;
       if (child !== 0) {
         this.visit(child, visit);
+      }
+    }
+  }
+
+  /** The features of a subtree with their cells, in the order of `visit`. */
+  *cellFeatures(node: number, cell: CellAddress): Generator<CellFeature, undefined> {
+    const { features, children } = this;
+    const at = node * NODE_DOUBLES;
+    const mean = [features[at + 1], features[at + 2], features[at + 3]] as unknown as UnitVector;
+    yield { weight: features[at] as number, mean, sse: features[at + 4] as number, cell };
+    for (let quadrant = 0; quadrant < 4; quadrant++) {
+      const child = children[(node << 2) + quadrant] as number;
+      if (child !== 0) {
+        const { face, i, j, level } = cell;
+        const inside = { face, level: level + 1, i: 2 * i + (quadrant >> 1), j: 2 * j + (quadrant & 1) };
+        yield* this.cellFeatures(child, inside);
       }
     }
   }

@@ -1,6 +1,6 @@
 import { type CellAddress, faceOf, leafIndex, MAX_LEVEL, uOnFace, vOnFace } from '../geo/s2.ts';
 import { FoldError, InvalidPointError, MAX_WEIGHT, UNIT_TOLERANCE } from './features.ts';
-import { FeatureNodes, type FeatureVisitor } from './feature-nodes.ts';
+import { type CellFeature, FeatureNodes, type FeatureVisitor } from './feature-nodes.ts';
 import {
   decodeTree,
   encodeTree,
@@ -209,6 +209,16 @@ export class FeatureTree {
       const node = this.roots[face] as number;
       if (node !== 0) {
         this.nodes.visit(node, visit);
+      }
+    }
+  }
+
+  /** The features in the same order, each with the S2 cell that holds all points of it. */
+  *cellFeatures(): Generator<CellFeature, undefined> {
+    for (let face = 0; face < FACES; face++) {
+      const node = this.roots[face] as number;
+      if (node !== 0) {
+        yield* this.nodes.cellFeatures(node, this.only ?? { face, level: 0, i: 0, j: 0 });
       }
     }
   }

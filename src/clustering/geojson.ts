@@ -1,8 +1,10 @@
-import type { Cluster, Model } from './model.ts';
+import type { Model } from './model.ts';
 
 /** A model as GeoJSON (RFC 7946): one point a cluster, positions as [longitude, latitude]. */
 export interface ClusterCollection {
   readonly type: 'FeatureCollection';
+  /** A foreign member (RFC 7946, section 6.1): what is said of the model as a whole. */
+  readonly model: Pick<Model, 'k' | 'weight' | 'cost' | 'costBounds'>;
   readonly features: readonly ClusterFeature[];
 }
 
@@ -18,21 +20,22 @@ export interface ClusterFeature {
   };
 }
 
-function clustersToGeoJson(clusters: readonly Cluster[]): ClusterCollection {
+function clustersToGeoJson({ clusters, cost, costBounds, k, weight }: Model): ClusterCollection {
   return {
     type: 'FeatureCollection',
-    features: clusters.map(({ id, longitude, latitude, weight, share, radiusKm }) => ({
+    model: { k, weight, cost, costBounds },
+    features: clusters.map(({ id, longitude, latitude, share, radiusKm, weight: rows }) => ({
       type: 'Feature',
       id,
       geometry: { type: 'Point', coordinates: [longitude, latitude] },
-      properties: { id, weight, share, radiusKm },
+      properties: { id, weight: rows, share, radiusKm },
     })),
   };
 }
 
 /** The bytes of `clusters.geojson`: two spaces of indentation, a line end at the end. */
 export function serializeGeoJson(model: Model): string {
-  return `${JSON.stringify(clustersToGeoJson(model.clusters), undefined, 2)}\n`;
+  return `${JSON.stringify(clustersToGeoJson(model), undefined, 2)}\n`;
 }
 
 /**
@@ -44,6 +47,7 @@ export function serializeModel(model: Model): string {
     k: model.k,
     weight: model.weight,
     cost: model.cost,
+    costBounds: model.costBounds,
     clusters: model.clusters.map(({ id, longitude, latitude, center, weight, share, radiusKm }) => ({
       id,
       longitude,

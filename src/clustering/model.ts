@@ -1,5 +1,6 @@
 import type { Latitude, Longitude } from '../geo/axes.ts';
 import { angleOfChord, EARTH_RADIUS_KM, latitudeOf, longitudeOf, type UnitVector } from '../geo/sphere.ts';
+import { type CostBounds, costBoundsOf } from './bounds.ts';
 import { allocateFeatures, type FeatureColumns } from './features.ts';
 import { FeatureTree } from './feature-tree.ts';
 import { assignFeatures, searchCenters } from './kmeans.ts';
@@ -48,9 +49,17 @@ export interface Model {
   readonly weight: number;
   /** Sum over the rows of the squared chord to their cluster's center, in squared earth radii. */
   readonly cost: number;
+  /**
+   * For certain, the sum over the raw rows of the squared chord to the nearest of the clusters' centers
+   * lies between these; so does `cost`.
+   */
+  readonly costBounds: CostBounds;
   /** By descending weight, then ascending center. */
   readonly clusters: readonly Cluster[];
 }
+
+/** A model before its rows' own cells were looked at. */
+export type UnboundedModel = Omit<Model, 'costBounds'>;
 
 const SEARCH_FEATURES = 20_000;
 const ASSIGN_FEATURES = 2_000_000;
@@ -85,11 +94,17 @@ export function* modelSteps(sources: Iterable<ModelSource>, options: ModelOption
     seedings,
     ...(warmStart === undefined ? {} : { warmStart }),
   });
-  return yield* clustersOf(all ?? coarse, k, found.centers);
+  const model = yield* clustersOf(all ?? coarse, k, found.centers);
+  const { clusters, cost, weight } = model;
+  const centers = clusters.map(({ center }) => center);
+  const { lower, upper } = yield* costBoundsOf(trees, centers);
+  // Made of coarsened features, or of rows on a border that went to another center, the cost is above.
+  const costBounds = { lower: Math.min(lower, cost), upper: Math.max(upper, cost) };
+  return { k, weight, cost, costBounds, clusters };
 }
 
 /** The model that given centers make of features: assignment, means, radii. */
-export function* clustersOf(features: FeatureColumns, k: number, centers: Centers): Steps<Model> {
+export function* clustersOf(features: FeatureColumns, k: number, centers: Centers): Steps<UnboundedModel> {
   if (features.count === 0) {
     return { k, weight: 0, cost: 0, clusters: [] };
   }

@@ -71,7 +71,13 @@ function cluster(id: number, weight: number): Cluster {
   };
 }
 
-const modelOf = (...clusters: Cluster[]): Model => ({ k: clusters.length, weight: 1, cost: 0, clusters });
+const modelOf = (...clusters: Cluster[]): Model => ({
+  k: clusters.length,
+  weight: 1,
+  cost: 0,
+  costBounds: { lower: 0, upper: 0 },
+  clusters,
+});
 
 describe('the live table', () => {
   it('shows throughput, and what each stage does, holds and how often it was restarted', () => {

@@ -65,7 +65,7 @@ function checkShape(model: Model, rows: number): void {
 
 describe('buildModel', () => {
   it('of no rows is empty', () => {
-    const empty: Model = { k: 5, weight: 0, cost: 0, clusters: [] };
+    const empty: Model = { k: 5, weight: 0, cost: 0, costBounds: { lower: 0, upper: 0 }, clusters: [] };
     expect(buildModel([], { k: 5 })).to.deep.equal(empty);
     const tree = new FeatureTree('sphere', 8);
     expect(buildModel([{ region: 0, partition: 0, tree }], { k: 5 })).to.deep.equal(empty);
@@ -284,17 +284,27 @@ describe('model files', () => {
     const text = serializeModel(model);
     expect(JSON.parse(text)).to.deep.equal(model);
     expect(text.endsWith('}\n')).to.equal(true);
-    expect(Object.keys(JSON.parse(text) as object)).to.deep.equal(['k', 'weight', 'cost', 'clusters']);
-    const shuffled = { clusters: model.clusters, cost: model.cost, weight: model.weight, k: model.k };
+    expect(Object.keys(JSON.parse(text) as object)).to.deep.equal([
+      'k',
+      'weight',
+      'cost',
+      'costBounds',
+      'clusters',
+    ]);
+    const { clusters, cost, costBounds, k, weight } = model;
+    const shuffled = { clusters, costBounds, cost, weight, k };
     expect(serializeModel(shuffled)).to.equal(text);
   });
 
   it('is GeoJSON with longitude first', () => {
     const collection = JSON.parse(serializeGeoJson(model)) as {
       type: string;
+      model: unknown;
       features: { type: string; id: number; geometry: unknown; properties: unknown }[];
     };
     expect(collection.type).to.equal('FeatureCollection');
+    const { cost, costBounds, k, weight } = model;
+    expect(collection.model).to.deep.equal({ k, weight, cost, costBounds });
     collection.features.forEach((feature, n) => {
       const cluster = model.clusters[n];
       expect(feature).to.deep.equal({

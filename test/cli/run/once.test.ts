@@ -26,7 +26,13 @@ describe('geoflock run --once', function () {
     expect(Object.keys(result)).to.deep.equal(['files', 'rows', 'model', 'elapsedSeconds', 'rowsPerSecond']);
     expect(result['files']).to.deep.equal({ done: 2, failed: 0 });
     expect(result['rows']).to.deep.equal({ read: 1_802, counted: 1_800, rejected: 2 });
-    expect(Object.keys(result['model'] ?? {})).to.deep.equal(['k', 'weight', 'cost', 'clusters']);
+    expect(Object.keys(result['model'] ?? {})).to.deep.equal([
+      'k',
+      'weight',
+      'cost',
+      'costBounds',
+      'clusters',
+    ]);
     const { clusters, weight } = lasting(first).model;
     expect(weight).to.equal(1_800);
     expect(clusters.length).to.equal(5);
@@ -64,7 +70,13 @@ describe('geoflock run --once', function () {
     expect(stdout).to.match(/^files +2 done, 0 failed$/m);
     expect(stdout).to.match(/^no clusters: no rows are counted$/m);
     const model = JSON.parse(fs.readFileSync(box.at('report', 'model.json'), 'utf8')) as object;
-    expect(model).to.deep.equal({ k: 5, weight: 0, cost: 0, clusters: [] });
+    expect(model).to.deep.equal({
+      k: 5,
+      weight: 0,
+      cost: 0,
+      costBounds: { lower: 0, upper: 0 },
+      clusters: [],
+    });
   });
 
   it('a file that fails is named, the others go on, the JSON is printed, the exit code is 1', async () => {
