@@ -12,13 +12,25 @@ import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { generateFiles } from '../src/generator/generate.ts';
-import type { PhaseOptions, PhaseResult } from './kafka-phase.ts';
 
-const PHASE = fileURLToPath(new URL('kafka-phase.ts', import.meta.url));
+const PHASE = fileURLToPath(new URL('kafka-phase.js', import.meta.url));
 const FILES = 4;
 
 /** CPU seconds for a million rows, as the targets are stated. */
 const TARGETS: Readonly<Record<string, number>> = { 'publish, packed': 3, 'consume, packed': 1.8 };
+
+/** What `kafka-phase.js` is told. */
+interface PhaseOptions {
+  readonly phase: 'publish' | 'consume' | 'end to end';
+  readonly settings: Readonly<Record<string, string>>;
+  readonly rows: number;
+}
+
+interface PhaseResult {
+  readonly cpuSeconds: number;
+  readonly seconds: number;
+  readonly rssAnonMb: number;
+}
 
 export interface KafkaBenchOptions {
   readonly brokers: string;
@@ -89,7 +101,7 @@ export async function benchKafka(options: KafkaBenchOptions): Promise<void> {
 }
 
 function once(options: PhaseOptions): PhaseResult {
-  const output = execFileSync(process.execPath, ['--import', 'tsx', PHASE, JSON.stringify(options)], {
+  const output = execFileSync(process.execPath, [PHASE, JSON.stringify(options)], {
     encoding: 'utf8',
     stdio: ['ignore', 'pipe', 'inherit'],
   });
