@@ -31,13 +31,16 @@ export interface Split {
   /** Bytes offered to a call, one after another, round and round; a line must fit. */
   readonly chunks: readonly number[];
   readonly maxRows: readonly number[];
+  /** The offered bytes are all that the kernel is given, as a message is, and not amid others. */
+  readonly alone?: boolean;
 }
 
 const WHOLE: Split = { chunks: [Number.POSITIVE_INFINITY], maxRows: [64] };
 
 /**
- * All rows of `bytes` as the last bytes of a source, parsed in the given split. Around the offered
- * bytes the buffer holds digits and commas, which a kernel that looks too far would take for data.
+ * All rows of `bytes` as the last bytes of a source, parsed in the given split. Unless they are
+ * alone the buffer holds digits and commas around the offered bytes, which a kernel that looks too far would
+ * take for data.
  */
 export function parseRows(bytes: Uint8Array, options: KernelOptions = OPTIONS, split: Split = WHOLE): Row[] {
   const kernel: RowKernel = createTypeScriptKernel(options);
@@ -49,21 +52,24 @@ export function parseRows(bytes: Uint8Array, options: KernelOptions = OPTIONS, s
   for (let call = 0; at < bytes.length; call++) {
     size += split.chunks[call % split.chunks.length] as number;
     const end = Math.min(bytes.length, at + size);
-    const given = bytesOf(`9,9\n${'0'.repeat(end - at)}7,7,7\n7`);
-    given.set(bytes.subarray(at, end), 4);
+    const before = split.alone === true ? '' : '9,9\n';
+    const start = before.length;
+    const after = split.alone === true ? '' : '7,7,7\n7';
+    const given = bytesOf(`${before}${'0'.repeat(end - at)}${after}`);
+    given.set(bytes.subarray(at, end), start);
     const firstRow = call % 3;
     const maxRows = Math.min(
       split.maxRows[call % split.maxRows.length] as number,
       columns.capacity - firstRow,
     );
     const last = end === bytes.length;
-    const counts = kernel.parse(given, 4, 4 + end - at, last, columns, firstRow, maxRows);
+    const counts = kernel.parse(given, start, start + end - at, last, columns, firstRow, maxRows);
     for (let index = firstRow; index < firstRow + counts.rows; index++) {
-      const start = columns.lineStart[index] as number;
+      const lineStart = columns.lineStart[index] as number;
       const verdict = columns.verdict[index] as number;
       rows.push({
         line: line + (columns.lineIndex[index] as number),
-        text: latin1(given.subarray(start, start + (columns.lineLength[index] as number))),
+        text: latin1(given.subarray(lineStart, lineStart + (columns.lineLength[index] as number))),
         ...(verdict === ACCEPTED
           ? {
               verdict: 'accepted',

@@ -3,7 +3,7 @@ import fc from 'fast-check';
 
 import { allocateColumns } from '../../src/rows/columns.ts';
 import type { KernelOptions } from '../../src/rows/kernel.ts';
-import type { RejectReason } from '../../src/rows/reasons.ts';
+import { ACCEPTED, type RejectReason } from '../../src/rows/reasons.ts';
 import { createTypeScriptKernel } from '../../src/rows/typescript-kernel.ts';
 import { naiveRows } from './naive.ts';
 import { bytesOf, latin1, OPTIONS, parseRow, parseRows, rowLine, SHORT_LAYOUT } from './support.ts';
@@ -200,6 +200,26 @@ describe('the TypeScript kernel', () => {
     });
   });
 
+  it('reads the last line of a message of any length, ended or not', () => {
+    const kernel = createTypeScriptKernel(OPTIONS);
+    const columns = allocateColumns(64);
+    for (const length of [1, 500, 4095, 4096, 4097, 5000]) {
+      for (const end of ['', '\n', '\r', '\r\n']) {
+        const line = `${rowLine()}${end}`;
+        const filled = `${rowLine()}\n`.repeat(Math.floor(length / 200));
+        const text = `${'\n'.repeat(Math.max(0, length - filled.length - line.length))}${filled}${line}`;
+        const bytes = bytesOf(text);
+        const counts = kernel.parse(bytes, 0, bytes.length, true, columns, 0, 64);
+        const rows = filled.length / (rowLine().length + 1) + 1;
+        expect(counts).to.deep.equal({ rows, bytes: bytes.length, lines: text.split(/\n(?!$)/).length });
+        expect(columns.verdict.subarray(0, rows).every((verdict) => verdict === ACCEPTED)).to.equal(true);
+        expect(columns.lineStart[rows - 1]).to.equal(bytes.length - line.length);
+        expect(columns.lineLength[rows - 1]).to.equal(rowLine().length);
+        expect(columns.latitude[rows - 1]).to.equal(-84.77905890895934);
+      }
+    }
+  });
+
   it('refuses ranges that do not exist', () => {
     const kernel = createTypeScriptKernel(OPTIONS);
     const columns = allocateColumns(8);
@@ -302,8 +322,8 @@ describe('the TypeScript kernel', () => {
       let accepted = 0;
       let rejected = 0;
       fc.assert(
-        fc.property(bytes, fc.constantFrom(...options), (value, chosen) => {
-          const rows = parseRows(value, chosen);
+        fc.property(bytes, fc.constantFrom(...options), fc.boolean(), (value, chosen, alone) => {
+          const rows = parseRows(value, chosen, { chunks: [Number.POSITIVE_INFINITY], maxRows: [64], alone });
           expect(rows).to.deep.equal(naiveRows(value, chosen));
           for (const row of rows) {
             if (row.verdict === 'accepted') accepted++;
@@ -320,6 +340,7 @@ describe('the TypeScript kernel', () => {
       const split = fc.record({
         chunks: fc.array(fc.integer({ min: 1, max: 300 }), { minLength: 1, maxLength: 4 }),
         maxRows: fc.array(fc.integer({ min: 1, max: 5 }), { minLength: 1, maxLength: 3 }),
+        alone: fc.boolean(),
       });
       fc.assert(
         fc.property(bytes, split, (value, chosen) => {
