@@ -9,6 +9,11 @@ import type { RecordBatch } from './wire/record-batch.ts';
 /** Records of one piece, so that small ones do not hold the event loop. */
 const MAX_RECORDS = 2_000;
 
+/** Memory for less is made anew: who gets little at a time has read nearly all, and keeps nothing idle. */
+const WORTH_KEEPING_BYTES = 256 * 1024;
+/** Memory that is kept is a multiple of it, so that it fits the next answer too. */
+const ROOM_BYTES = 64 * 1024;
+
 /** How a feed reaches whoever fetches for it. */
 export interface FeedFetcher {
   wake(source: FetchSource): void;
@@ -26,6 +31,9 @@ export interface FeedOptions {
 /**
  * What was fetched of one partition and not read yet: at most one answer. While there is something left
  * of it nothing is fetched, so a reader that pauses costs one answer of memory and no more.
+ *
+ * Answers are copied into the feed's own memory: two buffers in turn, because the records that were taken
+ * last are read while the next answer comes.
  */
 export class PartitionFeed implements FetchSource {
   readonly topic: string;
@@ -38,6 +46,11 @@ export class PartitionFeed implements FetchSource {
   #limit = 0;
   /** With something visible in each, by their heads. */
   #batches: RecordBatch[] = [];
+  /** Where they are. */
+  #memory: Buffer | undefined;
+  /** Where the records are that were taken last. */
+  #inUse: Buffer | undefined;
+  #spare: Buffer | undefined;
   /** How far the first of them has been read. */
   #records: readonly LogRecord[] | undefined;
   #at = 0;
@@ -96,7 +109,7 @@ export class PartitionFeed implements FetchSource {
   }
 
   /**
-   * The next records, together about `maxBytes` of values but at least one if the feed is ready; decodes
+   * The next records, valid until the next call, together about `maxBytes` of values but at least one if the feed is ready; decodes
    * them here, a batch at a time. Nothing where compaction has emptied a batch.
    */
   take(maxBytes: number): readonly LogRecord[] {
@@ -110,6 +123,10 @@ export class PartitionFeed implements FetchSource {
       taken.push(record);
       bytes += record.value?.byteLength ?? 0;
     }
+    if (taken.length > 0 && this.#inUse !== this.#memory) {
+      this.#spare = this.#inUse;
+      this.#inUse = this.#memory;
+    }
     this.#want();
     return taken;
   }
@@ -120,7 +137,8 @@ export class PartitionFeed implements FetchSource {
   }
 
   arrived(fetched: FetchedPartition): number {
-    const { batches, nextOffset } = visibleBatches(fetched, this.#fetchFrom);
+    const records = this.#kept(fetched.records);
+    const { batches, nextOffset } = visibleBatches({ ...fetched, records }, this.#fetchFrom);
     this.#batches = batches;
     this.#fetchFrom = nextOffset;
     this.#skipInvisible();
@@ -161,9 +179,27 @@ export class PartitionFeed implements FetchSource {
       this.#failure = error;
       this.#batches = [];
       this.#records = undefined;
+      this.#memory = undefined;
+      this.#spare = undefined;
       this.#fetcher.forget(this);
       this.#tell();
     }
+  }
+
+  /** A copy of `records` where no records are that somebody may still read. */
+  #kept(records: Buffer): Buffer {
+    const bytes = records.byteLength;
+    const free = this.#memory === this.#inUse ? this.#spare : this.#memory;
+    this.#spare = undefined;
+    if (bytes < WORTH_KEEPING_BYTES) {
+      this.#memory = Buffer.allocUnsafeSlow(bytes);
+    } else if (free !== undefined && free.byteLength >= bytes) {
+      this.#memory = free;
+    } else {
+      this.#memory = Buffer.allocUnsafeSlow(Math.ceil(bytes / ROOM_BYTES) * ROOM_BYTES);
+    }
+    records.copy(this.#memory);
+    return this.#memory.subarray(0, bytes);
   }
 
   #want(): void {

@@ -19,7 +19,7 @@ export interface KafkajsLogger {
 export type SocketFactory = (target: {
   readonly host: string;
   readonly port: number;
-  readonly ssl: ConnectionOptions | undefined;
+  readonly ssl: ConnectionOptions | null | undefined;
   readonly onConnect: () => void;
 }) => Socket;
 
@@ -60,6 +60,13 @@ export interface KafkajsConnection {
   readonly socket?: Socket;
   readonly clientId: string;
   readonly requestQueue: KafkajsRequestQueue;
+  /** Set while it is authenticated: then what comes may be no answer of the usual form. */
+  readonly authHandlers: object | null;
+  /** Pieces of an answer that is not whole, and what follows it, and their length. */
+  chunks: readonly Buffer[];
+  readonly bytesBuffered: number;
+  /** Told of each piece that the socket brings. */
+  processData: (piece: Buffer) => void;
   isConnected(): boolean;
   isAuthenticated(): boolean;
   authenticate(): Promise<void>;

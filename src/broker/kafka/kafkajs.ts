@@ -9,6 +9,7 @@ import createKafkajsSocketFactory from 'kafkajs/src/network/socketFactory.js';
 import { systemClock } from '../../system/clock.ts';
 import type { Logger } from '../../system/logger.ts';
 import { BrokerError } from '../errors.ts';
+import { collectAnswers, thriftySockets } from './answers.ts';
 import { sendFrame } from './frame.ts';
 import { isNoAnswer, nameOfCode, silentBroker } from './kafka-error.ts';
 import type {
@@ -49,7 +50,7 @@ const { createLogger } = kafkajsLoggers as {
     }) => void;
   }) => KafkajsLogger;
 };
-const defaultSocketFactory = (createKafkajsSocketFactory as () => SocketFactory)();
+const defaultSocketFactory = thriftySockets((createKafkajsSocketFactory as () => SocketFactory)());
 
 export { errorType, isNoAnswer } from './kafka-error.ts';
 export type { KafkajsBroker as KafkaNode, SocketFactory, WireRequest } from './kafkajs-types.ts';
@@ -327,6 +328,7 @@ export class KafkaConnections {
     });
     for (const connection of node.connectionPool.pool) {
       quieten(connection.requestQueue);
+      collectAnswers(connection);
       connectOnce(connection, addressOf({ host, port }));
     }
     const broker = addressOf({ host, port });

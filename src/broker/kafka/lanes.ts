@@ -1,5 +1,6 @@
 import type { Clock } from '../../system/clock.ts';
 import { nextTurn } from '../../system/event-loop.ts';
+import { usedUp } from './answers.ts';
 import { exchange, type KafkaNode } from './kafkajs.ts';
 import { type FetchedPartition, fetchRequest } from './wire/fetch.ts';
 
@@ -17,7 +18,10 @@ export interface FetchSource {
   readonly partition: number;
   /** Where the next fetch begins; undefined while there is enough, or nobody asks. */
   readonly wanted: number | undefined;
-  /** @returns where the next fetch would begin. */
+  /**
+   * The records lie in memory that is used again: they are valid until this returns.
+   * @returns where the next fetch would begin.
+   */
   arrived(fetched: FetchedPartition): number;
   /** The offset asked for lies outside of the log: goes on elsewhere, or fails. */
   outOfRange(first: number, end: number): void;
@@ -183,8 +187,12 @@ export class LeaderLanes {
           await nextTurn();
           bytes = 0;
         }
-        this.#handlers.answered({ ...question, fetched: { ...one, records: detached(one.records) } });
+        this.#handlers.answered({ ...question, fetched: one });
       }
+    }
+    const [any] = fetched;
+    if (any !== undefined) {
+      usedUp(any.records);
     }
   }
 
@@ -219,16 +227,6 @@ function requestOf(
       maxBytes: PARTITION_BYTES,
     })),
   });
-}
-
-/** A small share of an answer would keep all of it in memory: it gets bytes of its own. */
-function detached(records: Buffer): Buffer {
-  if (records.byteLength * 2 >= records.buffer.byteLength) {
-    return records;
-  }
-  const own = Buffer.allocUnsafeSlow(records.byteLength);
-  own.set(records);
-  return own;
 }
 
 function keyOf(topic: string, partition: number): string {

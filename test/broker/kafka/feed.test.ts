@@ -3,6 +3,8 @@ import fc from 'fast-check';
 import { TopicLostError } from '../../../src/broker/errors.ts';
 import { PartitionFeed } from '../../../src/broker/kafka/feed.ts';
 import { KafkaReader } from '../../../src/broker/kafka/reader.ts';
+import type { FetchedPartition } from '../../../src/broker/kafka/wire/fetch.ts';
+import type { LogRecord } from '../../../src/broker/broker.ts';
 import { silentLogger } from '../../../src/system/logger.ts';
 import { failure, NEVER } from '../helpers.ts';
 import { listeningLogger } from './fixtures.ts';
@@ -38,27 +40,60 @@ describe('what was fetched of a partition', () => {
           const feed = new PartitionFeed({ ...at(offset), fetcher: NOBODY });
           feed.fetchUpTo(log.stable);
           const seen: { offset: number; value: string }[] = [];
+          let last: readonly LogRecord[] = [];
+          // What was taken is valid until more is taken, also when the next answer has come.
+          const look = (): void => {
+            seen.push(...last.map((one) => ({ offset: one.offset, value: text(one.value) })));
+          };
           const next = (): number => Number(sizes.next().value);
           while (feed.position < log.stable) {
             const before = feed.position;
             if (feed.wanted === undefined) {
               expect(feed.ready, 'there is something, or more is wanted').to.equal(true);
-              const taken = feed.take(next() % 7);
-              expect(taken.length, 'what is ready has records').to.be.greaterThan(0);
-              expect(taken[0]?.offset).to.be.at.least(before);
-              seen.push(...taken.map((one) => ({ offset: one.offset, value: text(one.value) })));
+              look();
+              last = feed.take(next() % 7);
+              expect(last.length, 'what is ready has records').to.be.greaterThan(0);
+              expect(last[0]?.offset).to.be.at.least(before);
             } else {
               expect(feed.ready).to.equal(false);
-              feed.arrived(log.fetch(feed.wanted, next()));
+              arrive(feed, log.fetch(feed.wanted, next()));
             }
             expect(feed.position).to.be.at.least(before);
           }
+          look();
           expect(seen).to.deep.equal(log.visible(offset));
           expect(feed.ready).to.equal(false);
           expect(feed.wanted, 'nothing behind the limit').to.equal(undefined);
         },
       ),
     );
+  });
+
+  it('keeps what was taken last while more comes, also what nobody will see, and then uses its memory', () => {
+    const log = new SimulatedLog();
+    const large = (name: string): string => name.repeat(300_000);
+    log.append(0, [large('a')]);
+    const feed = new PartitionFeed({ ...at(0), fetcher: NOBODY });
+    feed.fetchUpTo(Number.POSITIVE_INFINITY);
+    const step = (): LogRecord | undefined => {
+      arrive(feed, log.fetch(feed.wanted ?? -1, 10_000_000));
+      return feed.ready ? feed.take(1)[0] : undefined;
+    };
+    const a = step();
+    for (const name of ['x', 'y', 'z']) {
+      log.append(1, [large(name)]);
+      log.finish(1, 'abort');
+      expect(step(), 'aborted').to.equal(undefined);
+      expect(text(a?.value ?? null) === large('a'), `kept beside ${name}`).to.equal(true);
+    }
+    const memory = new Set([a?.value?.buffer]);
+    for (const name of ['b', 'c', 'd', 'e']) {
+      log.append(0, [large(name)]);
+      const taken = step();
+      expect(text(taken?.value ?? null) === large(name)).to.equal(true);
+      memory.add(taken?.value?.buffer);
+    }
+    expect(memory.size).to.equal(2);
   });
 
   it('moves past what nobody will see as soon as it comes, and is not ready for it', () => {
@@ -193,6 +228,12 @@ function readerOf(): { reader: KafkaReader; log: SimulatedLog; arrive: () => voi
       arrive();
     },
   };
+}
+
+/** An answer whose memory is used for something else as soon as it was handed over. */
+function arrive(feed: PartitionFeed, fetched: FetchedPartition): void {
+  feed.arrived(fetched);
+  fetched.records.fill(0xff);
 }
 
 function at(offset: number): { topic: string; partition: number; offset: number; log: typeof silentLogger } {
