@@ -12,11 +12,14 @@ import { performance } from 'node:perf_hooks';
 import { setTimeout as delay } from 'node:timers/promises';
 
 const built = (file) => import(new URL(`../dist/${file}`, import.meta.url).href);
+const { collectLessOften } = await built('cli/heap.js');
 const { loadConfiguration } = await built('config/load.js');
 const { startPipeline } = await built('pipeline.js');
 const { silentLogger } = await built('system/logger.js');
 // Loaded before the measurement begins; the pipeline would load it when it opens the broker.
 await built('broker/kafka/broker.js');
+
+collectLessOften();
 
 const { phase, rows, settings } = JSON.parse(process.argv[2] ?? '{}');
 const { configuration } = loadConfiguration({

@@ -1,5 +1,8 @@
 import { execute } from './execute.ts';
+import { collectLessOften } from './heap.ts';
 import { EXIT_FAILURE } from './usage.ts';
+
+collectLessOften();
 
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {
   // A reader that has seen enough (`| head`) is no failure of the command.
