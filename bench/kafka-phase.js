@@ -12,7 +12,7 @@ import { performance } from 'node:perf_hooks';
 import { setTimeout as delay } from 'node:timers/promises';
 
 const built = (file) => import(new URL(`../dist/${file}`, import.meta.url).href);
-const { collectLessOften } = await built('cli/heap.js');
+const { collectLessOften } = await built('heap.js');
 const { loadConfiguration } = await built('config/load.js');
 const { startPipeline } = await built('pipeline.js');
 const { silentLogger } = await built('system/logger.js');

@@ -1,5 +1,5 @@
 import { execute } from './execute.ts';
-import { collectLessOften } from './heap.ts';
+import { collectLessOften } from '../heap.ts';
 import { EXIT_FAILURE } from './usage.ts';
 
 collectLessOften();

@@ -2,7 +2,7 @@ import { execFileSync } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { expect } from 'chai';
 
-const HEAP = new URL('../../dist/cli/heap.js', import.meta.url).href;
+const HEAP = new URL('../dist/heap.js', import.meta.url).href;
 
 /** Counts the collections of the whole heap while buffers come and go beside a heap of 20 MB. */
 const PROGRAM = `
@@ -32,7 +32,7 @@ describe('the heap of the command', () => {
       const flags = ['--max-old-space-size=200', '--max-semi-space-size=1', '--input-type=module'];
       const output = execFileSync(process.execPath, [...flags, '--eval', PROGRAM, how], {
         encoding: 'utf8',
-        cwd: fileURLToPath(new URL('../..', import.meta.url)),
+        cwd: fileURLToPath(new URL('..', import.meta.url)),
       });
       return Number(output.split(' ')[0]);
     };
