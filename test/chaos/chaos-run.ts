@@ -1,11 +1,13 @@
-import { mkdirSync, readdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { TopicSettings } from '../../src/actors/topics.ts';
 import type { KafkaContainer } from '../support/kafka-container.ts';
+import { judge } from './judge.ts';
 import { Observer } from './observer.ts';
 import { type Blow, describeBlow } from './plan.ts';
-import { type Ended, Replica } from './replica.ts';
-import { type Lines, linesOfTopic } from './truth.ts';
+import { type Ended, Replica, type ReplicaOptions } from './replica.ts';
+import type { Lines } from './truth.ts';
 
 const SESSION_MS = 6_000;
 /** Past the session, so that the others have taken over; a transaction left open outlives it. */
@@ -13,28 +15,31 @@ const STOP_MS = 8_500;
 /** What a stopped replica may do after it was woken up. */
 const ZOMBIE_MS = 3_000;
 const BROKER_AWAY_MS = 3_000;
-/** Files that lie ready: as few as keep both replicas at work, so that the blows fall inside it. */
-const READY_FILES = 3;
 /** Longer than a session: by then whoever is left owns what the dead one did. */
 const TOP_UP_MS = 9_000;
 /** From one stop to the next, so that there is somebody to take over. */
 const BETWEEN_STOPS_MS = 7_000;
 const SHUTDOWN_MS = 40_000;
+/** Long enough for a run that reads the whole topic, on a busy machine. */
+const ONCE_MS = 120_000;
 /** Exit code of an orderly end on SIGTERM. */
 const ON_SIGTERM = 143;
 
 export interface Chaos {
   readonly root: string;
   readonly folder: string;
-  readonly kafka: KafkaContainer;
+  readonly brokers: readonly string[];
+  /** Killed and started again in the middle, where there is one. */
+  readonly toKill: KafkaContainer | undefined;
   readonly topics: TopicSettings;
   readonly transactionBytes: string;
   readonly plan: readonly Blow[];
-  readonly killBroker: boolean;
   /** What is not finished by then fails. */
   readonly withinMs: number;
   readonly truth: Lines;
   readonly files: number;
+  /** How many of them lie in the folder at the same time. */
+  readonly readyFiles: number;
   readonly say: (line: string) => void;
 }
 
@@ -51,12 +56,6 @@ export interface Verdict {
   readonly stops: number;
 }
 
-interface OnceOutput {
-  readonly files: { readonly done: number; readonly failed: number };
-  readonly rows: { readonly read: number; readonly counted: number; readonly rejected: number };
-  readonly model: { readonly weight: number };
-}
-
 /** Expects `staged` in the folder: the files, which it moves to `input` one by one. */
 export async function runChaos(chaos: Chaos): Promise<Verdict> {
   return await new ChaosRun(chaos).run();
@@ -70,6 +69,7 @@ class ChaosRun {
   readonly #staged: string[];
   readonly #began = performance.now();
   readonly #running = new Set<Replica>();
+  #lives = 0;
   #struck = 0;
   /** One at a time is stopped. */
   #stopping: Promise<void> = Promise.resolve();
@@ -84,19 +84,19 @@ class ChaosRun {
   }
 
   async run(): Promise<Verdict> {
-    const { folder, kafka, topics } = this.#chaos;
+    const { brokers, folder, topics } = this.#chaos;
     this.#configure('config', topics.group);
     this.#configure('config-second', 'second');
     mkdirSync(join(folder, 'input'));
     mkdirSync(join(folder, 'empty'));
     try {
       const slots = [1, 2].map((slot) => this.#slot(slot));
-      this.#observer = await Observer.open(kafka.brokers, topics);
+      this.#observer = await Observer.open(brokers, topics);
       await Promise.all([...slots, this.#feed(), this.#watch(), this.#brokerKill()]);
       const kills = await Promise.all(this.#kills);
       this.#tellKills(kills);
       if (!this.#late) {
-        await this.#judge();
+        await this.#judge(this.#observer);
       }
       return { problems: this.#problems, kills, stops: this.#stops };
     } finally {
@@ -131,22 +131,28 @@ class ChaosRun {
         `topics: { prefix: '${topics.prefix}', group: ${group}, partitions: ${String(topics.partitions)} }`,
         `broker: { kafka: { sessionTimeout: ${String(SESSION_MS)}ms } }`,
         // Small steps, so that the blows find many different places.
+        'source: { maxLineBytes: 1KiB }',
         `publisher: { transactionBytes: ${transactionBytes} }`,
         'checkpoint: { every: 300ms }',
+        // A checkpoint writes every summary that changed, here nearly all of them. With the usual number of
+        // features that would be some 40 MB, three times a second.
+        'regions: { features: 100 }',
         '',
       ].join('\n'),
     );
   }
 
-  #start(options: Partial<ConstructorParameters<typeof Replica>[0]>): Replica {
-    const { folder, kafka, root } = this.#chaos;
+  #start(options: Partial<ReplicaOptions>): Replica {
+    const { brokers, folder, root } = this.#chaos;
+    this.#lives++;
     const replica = new Replica({
       root,
       folder,
       input: 'input',
       config: 'config',
       report: 'report',
-      brokers: kafka.brokers,
+      life: this.#lives,
+      brokers,
       ...options,
     });
     this.#running.add(replica);
@@ -230,7 +236,7 @@ class ChaosRun {
 
   /** Puts files into the folder as the blows fall. */
   async #feed(): Promise<void> {
-    const { files, folder, plan } = this.#chaos;
+    const { files, folder, plan, readyFiles } = this.#chaos;
     let topUps = 0;
     let emptySince = performance.now();
     while (!this.#over && this.#staged.length > 0) {
@@ -243,10 +249,10 @@ class ChaosRun {
         emptySince = now;
       }
       const share = plan.length === 0 ? 1 : this.#struck / plan.length;
-      const allowed = READY_FILES + topUps + Math.floor(share * (files - READY_FILES));
+      const allowed = readyFiles + topUps + Math.floor(share * (files - readyFiles));
       const given = files - this.#staged.length;
       const name = this.#staged[0];
-      if (name !== undefined && lying < READY_FILES && given < allowed) {
+      if (name !== undefined && lying < readyFiles && given < allowed) {
         this.#staged.shift();
         renameSync(join(folder, 'staged', name), join(folder, 'input', name));
         continue;
@@ -279,13 +285,13 @@ class ChaosRun {
   }
 
   async #brokerKill(): Promise<void> {
-    const { kafka, killBroker, plan } = this.#chaos;
-    while (killBroker && !this.#over) {
+    const { plan, toKill } = this.#chaos;
+    while (toKill !== undefined && !this.#over) {
       if (this.#struck >= plan.length / 2) {
         this.#say('the broker is killed');
-        await kafka.kill();
+        await toKill.kill();
         await sleep(BROKER_AWAY_MS);
-        await kafka.startAgain();
+        await toKill.startAgain();
         this.#say('the broker is back');
         return;
       }
@@ -293,60 +299,34 @@ class ChaosRun {
     }
   }
 
-  async #judge(): Promise<void> {
-    const { files, folder, kafka, topics, truth } = this.#chaos;
-    const last = await this.#once({ report: 'report-last' });
-    const second = await this.#once({ report: 'report-second', config: 'config-second', input: 'empty' });
-    const lines = await linesOfTopic(kafka.brokers, `${topics.prefix}${topics.rows}`, truth.count);
-    const { missing, surplus } = lines.compare(truth);
-    for (const [what, is, should] of [
-      ['lines of the topic', lines.count, truth.count],
-      ['lines that are missing', missing, 0],
-      ['lines too many', surplus, 0],
-      ['rows read', last?.rows.read, truth.count],
-      ['rows counted', last?.rows.counted, truth.count],
-      ['rows rejected', last?.rows.rejected, 0],
-      ['weight', last?.model.weight, truth.count],
-      ['files done', last?.files.done, files],
-      ['rows the second group counted', second?.rows.counted, truth.count],
-    ] as const) {
-      if (is !== should) {
-        this.#problems.push(`${what}: ${String(is)}, should be ${String(should)}`);
-      }
-    }
-    const model = (report: string): string => readFileSync(join(folder, report, 'model.json'), 'latin1');
-    if (last !== undefined && second !== undefined && model('report-last') !== model('report-second')) {
-      this.#problems.push('model.json is not that of an undisturbed group');
-    }
-    const other = await Observer.open(kafka.brokers, { ...topics, group: 'second' });
-    try {
-      const ours = await this.#observer?.summaries();
-      const theirs = await other.summaries();
-      const different = [...theirs].filter(([key, bytes]) => ours?.get(key) !== bytes).length;
-      if (different > 0 || ours?.size !== theirs.size || theirs.size === 0) {
-        this.#problems.push(
-          `region summaries: ${String(different)} of ${String(theirs.size)} are not those of an undisturbed ` +
-            `group, which the first has ${String(ours?.size)} of`,
-        );
-      }
-      this.#say(`${String(lines.count)} lines, ${String(theirs.size)} summary entries compared`);
-    } finally {
-      await other.close();
-    }
+  async #judge(observer: Observer): Promise<void> {
+    const { brokers, files, folder, topics, truth } = this.#chaos;
+    const { compared, problems } = await judge({
+      brokers,
+      files,
+      folder,
+      topics,
+      truth,
+      observer,
+      runOnce: (options) => this.#once(options),
+    });
+    this.#problems.push(...problems);
+    this.#say(compared);
   }
 
-  async #once(options: Partial<ConstructorParameters<typeof Replica>[0]>): Promise<OnceOutput | undefined> {
+  /** @returns its standard output. */
+  async #once(options: Partial<ReplicaOptions>): Promise<string> {
     const replica = this.#start({ ...options, flags: ['--once', '--json'] });
     const timer = setTimeout(() => {
       replica.send('SIGKILL');
-    }, 120_000);
+    }, ONCE_MS);
     const ended = await replica.ended.finally(() => {
       clearTimeout(timer);
     });
     if (ended.code !== 0) {
       this.#problem('the run --once', ended);
     }
-    return ended.stdout === '' ? undefined : (JSON.parse(ended.stdout) as OnceOutput);
+    return ended.stdout;
   }
 
   #problem(what: string, { code, signal, tail }: Ended): void {
@@ -363,10 +343,4 @@ class ChaosRun {
       );
     }
   }
-}
-
-function sleep(ms: number): Promise<void> {
-  return new Promise((resolve) => {
-    setTimeout(resolve, ms);
-  });
 }

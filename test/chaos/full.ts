@@ -7,10 +7,11 @@ describe('chaos on a Kafka, in full', function () {
 
   it('leaves two replicas exact over 1,000,000 rows in 20 files', async () => {
     await chaosIsExact(suite, {
-      faults: 3,
-      outside: 3,
-      stops: 2,
+      faults: 4,
+      outside: 4,
+      stops: 3,
       files: 20,
+      readyFiles: 3,
       rowsAFile: 50_000,
       partitions: 8,
       transactionBytes: '256KiB',

@@ -2,13 +2,29 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { makeMutant, MUTANTS, type Mutant } from '../kills/mutants.ts';
 import type { Blow } from './plan.ts';
+import type { Run } from './suite.ts';
 
 interface ChaosMutant {
   readonly name: string;
   readonly changes: readonly [Omit<Mutant, 'name'>, ...(readonly Omit<Mutant, 'name'>[])];
-  /** What makes it show. */
+  /** What makes it show, and where. */
   readonly plan: readonly Blow[];
+  readonly run: Run;
 }
+
+const RUN: Run = {
+  files: 8,
+  readyFiles: 3,
+  rowsAFile: 8_000,
+  partitions: 4,
+  transactionBytes: '80KiB',
+  withinMs: 240_000,
+};
+/**
+ * One long file at a time: whoever takes over has nothing else to do, and whoever wakes up finds the rest of
+ * the file that it had in hand.
+ */
+const ONE_LONG_FILE: Run = { ...RUN, files: 2, readyFiles: 1, rowsAFile: 40_000, transactionBytes: '8KiB' };
 
 const KILLS: readonly Blow[] = [
   { at: 'publish-transaction', pass: 12 },
@@ -32,15 +48,15 @@ export const CHAOS_MUTANTS: readonly ChaosMutant[] = [
         replace: "#end(verdict, tell) { if (verdict === 'lost') return 'unclear';",
       },
     ],
-    // Which of its steps a stop hits is luck: several tries.
+    // Either replica may be the first to have the file in hand; the last one is there to take over.
     plan: [
       { at: 'stop', afterMs: 300 },
       { at: 'stop', afterMs: 200 },
-      { at: 'stop', afterMs: 400 },
-      { at: 'outside', afterMs: 15_000 },
+      { at: 'outside', afterMs: 10_000 },
     ],
+    run: ONE_LONG_FILE,
   },
-  ...MUTANTS.map(({ name, ...change }): ChaosMutant => ({ name, changes: [change], plan: KILLS })),
+  ...MUTANTS.map(({ name, ...change }): ChaosMutant => ({ name, changes: [change], plan: KILLS, run: RUN })),
 ];
 
 /** A copy of the built program in `folder` with the mutant's changes. @returns its root. */

@@ -1,4 +1,5 @@
 import { type ChildProcess, spawn } from 'node:child_process';
+import { createWriteStream } from 'node:fs';
 import { join } from 'node:path';
 
 /** What of a run's standard error is kept, for a message about how it ended. */
@@ -19,6 +20,8 @@ export interface ReplicaOptions {
   readonly input: string;
   readonly config: string;
   readonly report: string;
+  /** Which one of the run's this is: its log goes to `<life>-<report>.log` in the folder. */
+  readonly life: number;
   readonly brokers: readonly string[];
   readonly flags?: readonly string[];
   /** `<point>:<n>`: the replica ends itself there, as SIGKILL does. */
@@ -33,7 +36,7 @@ export class Replica {
   readonly working: Promise<void>;
 
   constructor(options: ReplicaOptions) {
-    const { brokers, config, fault, flags, folder, input, report, root } = options;
+    const { brokers, config, fault, flags, folder, input, life, report, root } = options;
     // Coverage of a process that is killed is lost anyhow, and collecting it would slow the work down.
     const environment = { ...process.env, GEOFLOCK_LOG_FORMAT: 'json' };
     delete (environment as NodeJS.ProcessEnv)['NODE_V8_COVERAGE'];
@@ -51,6 +54,8 @@ export class Replica {
         stdio: ['ignore', 'pipe', 'pipe'],
       },
     );
+    const log = createWriteStream(join(folder, `${String(life)}-${report}.log`));
+    this.#child.stderr?.pipe(log);
     let stdout = '';
     let tail = '';
     this.#child.stdout?.setEncoding('utf8').on('data', (text: string) => {

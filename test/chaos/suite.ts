@@ -5,19 +5,24 @@ import { join } from 'node:path';
 import { expect } from 'chai';
 import { FAULT_POINTS } from '../../src/system/faults.ts';
 import { PROJECT } from '../kills/kill-run.ts';
-import { useOwnKafka } from '../support/kafka.ts';
+import { givenBrokers, useKafka, useOwnKafka } from '../support/kafka.ts';
 import { randomName } from '../support/random-name.ts';
 import { type Chaos, runChaos, type Verdict } from './chaos-run.ts';
-import { type Amount, planOf, seeded } from './plan.ts';
+import { type Amount, describeBlow, planOf, seeded } from './plan.ts';
 import { linesOfFiles } from './truth.ts';
 
-export interface Extent extends Amount {
+/** The input of a run, and its steps. */
+export interface Run {
   readonly files: number;
+  /** At a time: as few as keep both replicas at work, so that the blows fall inside it. */
+  readonly readyFiles: number;
   readonly rowsAFile: number;
   readonly partitions: number;
   readonly transactionBytes: string;
   readonly withinMs: number;
 }
+
+export type Extent = Run & Amount;
 
 export interface ChaosSuite {
   readonly random: () => number;
@@ -25,14 +30,18 @@ export interface ChaosSuite {
   readonly folder: () => string;
   readonly run: (
     name: string,
-    extent: Omit<Extent, keyof Amount>,
-    rest: Pick<Chaos, 'plan' | 'killBroker' | 'root'>,
+    extent: Run,
+    rest: Pick<Chaos, 'plan' | 'root'> & { readonly killBroker: boolean },
   ) => Promise<Verdict>;
 }
 
-/** In a suite: a broker to kill, a folder, and a seed that is printed. */
+/**
+ * In a suite: a Kafka, a folder, and a seed that is printed. The brokers of `KAFKA_BROKERS` are not ours to
+ * kill: then only the replicas are.
+ */
 export function useChaos(): ChaosSuite {
-  const kafka = useOwnKafka();
+  const own = givenBrokers.length > 0 ? undefined : useOwnKafka();
+  const brokers = own === undefined ? useKafka() : () => own().brokers;
   const seed = Number(process.env['CHAOS_SEED'] ?? Date.now() % 1_000_000);
   const say = (line: string): void => {
     process.stdout.write(`      ${line}\n`);
@@ -42,14 +51,26 @@ export function useChaos(): ChaosSuite {
     folder = mkdtempSync(join(tmpdir(), 'geoflock-chaos-'));
     say(`CHAOS_SEED=${String(seed)}`);
   });
+  let failed = false;
+  afterEach(function () {
+    failed ||= this.currentTest?.state === 'failed';
+  });
   after(() => {
+    if (failed) {
+      say(`the replicas' logs, configuration and reports are in ${folder}`);
+      return;
+    }
     rmSync(folder, { recursive: true, force: true });
   });
   return {
     random: seeded(seed),
     say,
     folder: () => folder,
-    run: async (name, { files, partitions, rowsAFile, transactionBytes, withinMs }, rest) => {
+    run: async (
+      name,
+      { files, partitions, readyFiles, rowsAFile, transactionBytes, withinMs },
+      { killBroker, plan, root },
+    ) => {
       const stage = join(folder, name);
       const staged = join(stage, 'staged');
       execFileSync(process.execPath, [
@@ -60,15 +81,21 @@ export function useChaos(): ChaosSuite {
       expect(truth.count).to.equal(files * rowsAFile);
       const topics = { prefix: `${randomName()}.`, group: 'first', rows: 'mobile_data', partitions };
       const verdict = await runChaos({
-        ...rest,
+        plan,
+        root,
         folder: stage,
-        kafka: kafka(),
+        brokers: brokers(),
+        toKill: killBroker ? own?.() : undefined,
         topics,
         transactionBytes,
         withinMs,
         truth,
         files,
-        say,
+        readyFiles,
+        // Several may run at the same time.
+        say: (line) => {
+          say(`${name.slice(0, 20).padEnd(20)} ${line}`);
+        },
       });
       if (verdict.problems.length === 0) {
         expect(readdirSync(join(stage, 'input')), 'files that are not settled').to.deep.equal([]);
@@ -81,6 +108,7 @@ export function useChaos(): ChaosSuite {
 /** Runs the chaos and holds it to what it is to have been. */
 export async function chaosIsExact(suite: ChaosSuite, extent: Extent): Promise<void> {
   const plan = planOf(extent, suite.random);
+  suite.say(`the plan: ${plan.map(describeBlow).join(', ')}`);
   const verdict = await suite.run('right', extent, { plan, killBroker: true, root: PROJECT });
   const { kills, problems, stops } = verdict;
   expect(problems).to.deep.equal([]);

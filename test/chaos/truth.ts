@@ -1,14 +1,13 @@
 /** What is true, by readers that share no code with Geoflock: files by line feeds, the topic by kafkajs. */
-import { createHash } from 'node:crypto';
+import { createHash, randomUUID } from 'node:crypto';
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import kafkajs from 'kafkajs';
 
 const LINE_FEED = 10;
 const HASH_BYTES = 6;
-/** A topic has been read when nothing comes for so long: with all that is expected read, and without. */
-const IDLE_MS = 1_500;
-const STALLED_MS = 15_000;
+/** A transaction that was left open keeps readers waiting, until the brokers abort it. */
+const READ_WITHIN_MS = 90_000;
 
 /** How often each line occurs, by hash. */
 export class Lines {
@@ -45,36 +44,67 @@ export function linesOfFiles(folder: string): Lines {
   return lines;
 }
 
-/** The lines of all messages of a topic that a consumer with read_committed sees. */
+/**
+ * The lines of all messages of a topic that a consumer with read_committed sees. It is read up to a message
+ * of its own at the end of each partition, so nobody else may read it afterwards.
+ */
 export async function linesOfTopic(
   brokers: readonly string[],
   topic: string,
-  expected: number,
+  partitions: number,
 ): Promise<Lines> {
-  const lines = new Lines();
   const kafka = new kafkajs.Kafka({ brokers: [...brokers], logLevel: kafkajs.logLevel.NOTHING });
+  const end = randomUUID();
+  await markEnds(kafka, topic, partitions, end);
+  const lines = new Lines();
   const consumer = kafka.consumer({ groupId: `${topic}-truth`, readUncommitted: false });
-  let lastAt = performance.now();
+  const ended = new Set<number>();
   await consumer.connect();
   try {
-    await consumer.subscribe({ topics: [topic], fromBeginning: true });
-    await consumer.run({
-      autoCommit: false,
-      eachBatch: ({ batch }) => {
-        lastAt = performance.now();
-        for (const { value } of batch.messages) {
-          addLines(lines, value ?? Buffer.alloc(0));
-        }
-        return Promise.resolve();
-      },
+    await new Promise<void>((resolve, reject) => {
+      const timer = setTimeout(() => {
+        reject(new Error(`${topic}: ${String(ended.size)} of ${String(partitions)} partitions were read`));
+      }, READ_WITHIN_MS);
+      consumer.on(consumer.events.CRASH, ({ payload }) => {
+        reject(payload.error);
+      });
+      const read = async (): Promise<void> => {
+        await consumer.subscribe({ topics: [topic], fromBeginning: true });
+        await consumer.run({
+          autoCommit: false,
+          eachBatch: ({ batch }) => {
+            for (const { key, value } of batch.messages) {
+              if (key?.toString() === end) {
+                ended.add(batch.partition);
+              } else {
+                addLines(lines, value ?? Buffer.alloc(0));
+              }
+            }
+            if (ended.size === partitions) {
+              clearTimeout(timer);
+              resolve();
+            }
+            return Promise.resolve();
+          },
+        });
+      };
+      read().catch(reject);
     });
-    while (performance.now() - lastAt < (lines.count >= expected ? IDLE_MS : STALLED_MS)) {
-      await new Promise((resolve) => setTimeout(resolve, 100));
-    }
   } finally {
     await consumer.disconnect();
   }
   return lines;
+}
+
+async function markEnds(kafka: kafkajs.Kafka, topic: string, partitions: number, key: string): Promise<void> {
+  const producer = kafka.producer({ createPartitioner: kafkajs.Partitioners.DefaultPartitioner });
+  await producer.connect();
+  try {
+    const messages = Array.from({ length: partitions }, (_, partition) => ({ partition, key, value: '' }));
+    await producer.send({ topic, messages });
+  } finally {
+    await producer.disconnect();
+  }
 }
 
 /** A last line without a line feed is a line too. */
