@@ -213,6 +213,9 @@ function environment(host: string, port: number, saslPort: number, tlsPort: numb
     'auto.create.topics.enable': false,
     'group.initial.rebalance.delay.ms': 0,
     'group.min.session.timeout.ms': 1000,
+    // A killed node takes itself for alive until this is over, and does not let itself in again.
+    'broker.session.timeout.ms': 4000,
+    'broker.heartbeat.interval.ms': 500,
     'transaction.abort.timed.out.transaction.cleanup.interval.ms': 1000,
     'message.max.bytes': 8 * 1024 * 1024,
     'replica.fetch.max.bytes': 8 * 1024 * 1024,
