@@ -1,39 +1,26 @@
-import type { Broker, LogRecord, OutgoingRecord, PartitionReader, Writer } from '../../broker/broker.ts';
-import { regionCount, regionOf } from '../../geo/s2.ts';
-import { fillUnitVectors } from '../../geo/sphere.ts';
-import { allocateColumns, type RowColumns } from '../../rows/columns.ts';
+import type { Broker, LogRecord, PartitionReader, Writer } from '../../broker/broker.ts';
+import { regionCount } from '../../geo/s2.ts';
 import type { RowKernel } from '../../rows/kernel.ts';
-import { ACCEPTED, type RejectReason, reasonOf } from '../../rows/reasons.ts';
 import type { ActorContext, Address } from '../../system/actor.ts';
 import type { Connection } from '../../system/connection.ts';
 import { nextTurn } from '../../system/event-loop.ts';
-import { faultPoint } from '../../system/faults.ts';
 import type { AggregatorMessage } from '../centroid-aggregator/messages.ts';
-import { commitWhenThereIsRoom } from '../commit.ts';
 import { type Claim, openOwnedWriter } from '../owned-writer.ts';
 import type { RegionMessage, RegionSnapshot } from '../region/messages.ts';
 import { type Fold, regionActor } from '../region/region-actor.ts';
-import { rejectedRecord } from '../rejected/rejected-row.ts';
 import type { StandingRequests } from '../standing-requests.ts';
 import type { PartitionStats } from '../stats.ts';
-import { PROGRESS_KEY, type TopicNames } from '../topics.ts';
+import type { TopicNames } from '../topics.ts';
 import { unlessAborted } from '../unless-aborted.ts';
+import { Checkpoints } from './checkpoints.ts';
 import { FanOut } from './fan-out.ts';
-import { advance, atMessageBoundary, current, emptyCursor, load } from './message-cursor.ts';
+import { atMessageBoundary, current, emptyCursor, load } from './message-cursor.ts';
 import type { PartitionMessage } from './messages.ts';
 import type { PoisonRegister } from './poison.ts';
-import {
-  countRead,
-  countRejected,
-  encodeProgress,
-  type PartitionProgress,
-  type RowSource,
-} from './progress.ts';
-import { rejectedOnTopic } from './reject.ts';
+import type { PartitionProgress } from './progress.ts';
 import { restoreProgress } from './restore-progress.ts';
 import { ROW_BYTES } from './row-buffer.ts';
-import { sourceOf } from './row-source.ts';
-import { ONLY_PANE, summaryKey } from './summary-chunks.ts';
+import { type ParseScratch, RowIntake } from './row-intake.ts';
 
 export interface PartitionSettings {
   /** Rows are fanned out to the regions when there are this many, or ... */
@@ -74,23 +61,6 @@ export interface PartitionDependencies {
   readonly stats: PartitionStats;
 }
 
-/** Where a slice of rows is parsed: columns, and the unit vectors of their positions. */
-export interface ParseScratch {
-  readonly columns: RowColumns;
-  readonly x: Float64Array;
-  readonly y: Float64Array;
-  readonly z: Float64Array;
-}
-
-export function allocateScratch(capacity: number): ParseScratch {
-  return {
-    columns: allocateColumns(capacity),
-    x: new Float64Array(capacity),
-    y: new Float64Array(capacity),
-    z: new Float64Array(capacity),
-  };
-}
-
 /** Bytes of values read from the log at a time. */
 const READ_BYTES = 256 * 1024;
 /** Rejected rows held for the next checkpoint are bounded: past this one is due at once. */
@@ -112,24 +82,20 @@ export class PartitionTask {
   readonly #progress: PartitionProgress;
   readonly #connection: Connection;
   readonly #fanOut: FanOut;
+  readonly #intake: RowIntake;
+  readonly #checkpoints: Checkpoints;
   readonly #regions = new Map<number, Address<RegionMessage>>();
   readonly #cursor = emptyCursor();
   readonly #requests: PartitionMessage[] = [];
   /** Drains under way: answered when everything below `end` is checkpointed. */
   #drains: { readonly end: number; readonly reply: () => void }[] = [];
-  #rejects: OutgoingRecord[] = [];
-  #rejectBytes = 0;
   /** Credit reserved and not yet spent on a row. */
   #credit = 0;
   /** Rows since the last checkpoint, and when the first message of them came; undefined: none came. */
   #rowsSinceCheckpoint = 0;
   #dirtySince: number | undefined;
-  /** A checkpoint is wanted at the next message boundary, whatever the time and the rows. */
-  #checkpointSoon = false;
   /** Answers of those who wait until this partition is let go of. */
   #lettingGo: (() => void)[] = [];
-  /** Resolves when the last checkpoint is on stable storage. */
-  #flushed: Promise<void> = Promise.resolve();
   #wake: AbortController | undefined;
 
   /** Fences former owners, then restores progress; regions restore themselves when rows reach them. */
@@ -190,6 +156,41 @@ export class PartitionTask {
         own.poison.failed(own.claim.partition, offset, line);
       },
     });
+    const { aggregator, broker, claim, kernel, poison, scratch, settings, stats, topics } = own;
+    const { partition } = claim;
+    const { clock, log } = context;
+    this.#intake = new RowIntake(
+      {
+        partition,
+        topics,
+        level: settings.level,
+        maxFutureMs: settings.maxFutureMs,
+        kernel,
+        scratch,
+        poison,
+        clock,
+        log,
+        stats,
+      },
+      progress,
+      this.#fanOut.buffer,
+    );
+    this.#checkpoints = new Checkpoints({
+      broker,
+      topics,
+      partition,
+      writer,
+      clock,
+      log,
+      stats,
+      durable: (nextOffset) => {
+        poison.settled(partition, nextOffset);
+        context.tell(aggregator, { type: 'committed', partition, nextOffset });
+      },
+      failed: (error) => {
+        context.fail(error);
+      },
+    });
     own.stats.nextOffset = progress.nextOffset;
     own.stats.rowsCounted = progress.counted;
     own.stats.rowsRejected = progress.rejected;
@@ -242,7 +243,13 @@ export class PartitionTask {
         continue;
       }
       // 4. Bytes to rows, rows to the buffer.
-      this.#parseSlice();
+      const { accepted, rejected } = this.#intake.take(
+        this.#cursor,
+        Math.min(this.#credit, this.#fanOut.room),
+      );
+      this.#credit -= accepted;
+      // Also messages without rows are to be done with: they take room in the log.
+      this.#touched(accepted + rejected);
       // 5. On to the regions.
       if (this.#fanOut.room === 0) {
         this.#fanOut.send();
@@ -338,9 +345,10 @@ export class PartitionTask {
     }
     const { checkpointEveryMs, checkpointRows } = this.#own.settings;
     return (
-      this.#checkpointSoon ||
+      // Each poison row costs restarts: what they taught must outlive this process.
+      this.#intake.poisoned ||
       this.#rowsSinceCheckpoint >= checkpointRows ||
-      this.#rejectBytes >= MAX_REJECT_BYTES ||
+      this.#intake.rejectBytes >= MAX_REJECT_BYTES ||
       this.#context.clock.monotonic() - this.#dirtySince >= checkpointEveryMs
     );
   }
@@ -365,114 +373,13 @@ export class PartitionTask {
     }
   }
 
-  #parseSlice(): void {
-    const { scratch, kernel, stats, topics } = this.#own;
-    let budget = Math.min(this.#credit, this.#fanOut.room, scratch.columns.capacity);
-    let record = current(this.#cursor);
-    while (record !== undefined && budget > 0) {
-      if (record.value === null || record.value.length === 0) {
-        countRead(this.#progress, record.offset, sourceOf(record, topics), 1);
-        this.#reject(record, 0, new Uint8Array(0), 'empty-message');
-        advance(this.#cursor, 0, 0, 0);
-      } else {
-        const { value } = record;
-        const from = this.#cursor.byte;
-        const parsed = kernel.parse(value, from, value.length, true, scratch.columns, 0, budget);
-        const source = sourceOf(record, topics);
-        countRead(this.#progress, record.offset, source, parsed.rows);
-        const accepted = this.#collect(record, source, value, parsed.rows);
-        this.#credit -= accepted;
-        budget -= parsed.rows;
-        stats.rowsRead += parsed.rows;
-        advance(this.#cursor, parsed.bytes, parsed.lines, value.length);
-      }
-      if (atMessageBoundary(this.#cursor)) {
-        this.#progress.nextOffset = record.offset + 1;
-      }
-      record = current(this.#cursor);
-    }
-  }
-
-  /** Moves the scratch columns' accepted rows to the fan-out buffer; sets the others aside. */
-  #collect(record: LogRecord, source: RowSource, value: Uint8Array, rows: number): number {
-    const { claim, poison, scratch, settings } = this.#own;
-    const { partition } = claim;
-    const { columns, x, y, z } = scratch;
-    const { buffer } = this.#fanOut;
-    fillUnitVectors(columns.longitude, columns.latitude, x, y, z, 0, rows);
-    const suspects = poison.suspects(partition, record.offset);
-    // All others were judged when they were sent.
-    const latest = source.kind === 'foreign' ? record.timestamp + settings.maxFutureMs : Infinity;
-    const first = buffer.rows;
-    let at = first;
-    for (let row = 0; row < rows; row++) {
-      const line = this.#cursor.line + (columns.lineIndex[row] as number);
-      const verdict = columns.verdict[row] as number;
-      let reason: RejectReason | undefined;
-      if (verdict !== ACCEPTED) {
-        reason = reasonOf(verdict);
-      } else if ((columns.time[row] as number) > latest) {
-        reason = 'future';
-      } else if (suspects && poison.isPoison(partition, record.offset, line)) {
-        reason = 'poison';
-      }
-      if (reason !== undefined) {
-        const start = columns.lineStart[row] as number;
-        this.#reject(
-          record,
-          line,
-          value.subarray(start, start + (columns.lineLength[row] as number)),
-          reason,
-        );
-        continue;
-      }
-      const px = x[row] as number;
-      const py = y[row] as number;
-      const pz = z[row] as number;
-      buffer.x[at] = px;
-      buffer.y[at] = py;
-      buffer.z[at] = pz;
-      buffer.region[at] = regionOf(px, py, pz, settings.level);
-      buffer.time[at] = columns.time[row] as number;
-      buffer.offset[at] = record.offset;
-      buffer.line[at] = line;
-      at++;
-    }
-    buffer.rows = at;
-    const accepted = at - first;
-    this.#progress.counted += accepted;
-    // Also a message without rows is to be done with: it takes room in the log.
-    this.#touched(accepted);
-    return accepted;
-  }
-
-  #reject(record: LogRecord, line: number, bytes: Uint8Array, reason: RejectReason): void {
-    const { claim, topics, stats } = this.#own;
-    const { partition } = claim;
-    const row = rejectedOnTopic(topics, partition, record, line, bytes, reason);
-    const kept = rejectedRecord(row, this.#context.clock.now());
-    countRejected(this.#progress, reason, row.file?.id);
-    this.#rejects.push(kept);
-    this.#rejectBytes += kept.value?.length ?? 0;
-    stats.rowsRejected++;
-    this.#context.log.debug({ row: row.id, reason }, row.message);
-    this.#touched(1);
-    // Each poison row costs restarts: what they taught must outlive this process.
-    this.#checkpointSoon ||= reason === 'poison';
-  }
-
   #touched(rows: number): void {
     this.#dirtySince ??= this.#context.clock.monotonic();
     this.#rowsSinceCheckpoint += rows;
   }
 
-  /**
-   * Writes the changed summaries, the rejected rows and the next offset in one transaction. Every
-   * row below the next offset is handled by its region before the regions are asked for their state.
-   */
+  /** Every row below the next offset is handled by its region before the regions are asked for their state. */
   async #checkpoint(signal: AbortSignal): Promise<void> {
-    const { aggregator, broker, claim, poison, stats, topics } = this.#own;
-    const { partition } = claim;
     this.#fanOut.send();
     this.#returnCredit();
     await this.#fanOut.idle(signal);
@@ -480,52 +387,11 @@ export class PartitionTask {
     if (snapshots === undefined) {
       return;
     }
-    const { nextOffset } = this.#progress;
-    const progress = encodeProgress(this.#progress);
-    const committed = await commitWhenThereIsRoom(
-      this.#writer,
-      (transaction) => {
-        for (const { token, chunks, vanished } of snapshots) {
-          for (const [index, chunk] of chunks.entries()) {
-            transaction.put(topics.regions, partition, summaryKey(token, ONLY_PANE, index), chunk);
-          }
-          for (let gone = 0; gone < vanished; gone++) {
-            transaction.put(
-              topics.regions,
-              partition,
-              summaryKey(token, ONLY_PANE, chunks.length + gone),
-              null,
-            );
-          }
-        }
-        transaction.put(topics.regions, partition, PROGRESS_KEY, progress);
-        if (this.#rejects.length > 0) {
-          transaction.append(topics.rejected, 0, this.#rejects);
-        }
-        faultPoint('checkpoint');
-      },
-      { clock: this.#context.clock, log: this.#context.log, signal },
-    );
-    if (committed === undefined) {
-      return;
+    const rejects = this.#intake.takeRejects();
+    if (await this.#checkpoints.write(this.#progress, snapshots, rejects, signal)) {
+      this.#rowsSinceCheckpoint = 0;
+      this.#dirtySince = undefined;
     }
-    this.#rejects = [];
-    this.#rejectBytes = 0;
-    this.#rowsSinceCheckpoint = 0;
-    this.#dirtySince = undefined;
-    this.#checkpointSoon = false;
-    stats.checkpoints++;
-    stats.rowsCounted = this.#progress.counted;
-    stats.nextOffset = nextOffset;
-    this.#flushed = Promise.all([this.#flushed, committed.flushed]).then(async () => {
-      faultPoint('flush-acknowledge');
-      await broker.consumedUpTo(topics.rows, partition, nextOffset);
-      poison.settled(partition, nextOffset);
-      this.#context.tell(aggregator, { type: 'committed', partition, nextOffset });
-    });
-    this.#flushed.catch((error: unknown) => {
-      this.#context.fail(error);
-    });
   }
 
   /** The changed regions' state; undefined when `signal` aborted. */
@@ -577,7 +443,7 @@ export class PartitionTask {
     if (this.#dirtySince !== undefined) {
       await this.#checkpoint(signal);
     }
-    await this.#flushed;
+    await this.#checkpoints.flushed;
     return !signal.aborted;
   }
 }
