@@ -1,8 +1,7 @@
 import type { Broker, Transaction } from '../../broker/broker.ts';
 import { FencedError, NotOwnerError } from '../../broker/errors.ts';
 import { partitionOf } from '../../broker/partitioner.ts';
-import type { ColumnOverride, HeaderDecision } from '../../rows/header.ts';
-import { describeMapping, readHeader } from '../../rows/header.ts';
+import type { ColumnOverride } from '../../rows/header.ts';
 import type { ActorContext } from '../../system/actor.ts';
 import type { Connection } from '../../system/connection.ts';
 import { faultPoint } from '../../system/faults.ts';
@@ -10,12 +9,7 @@ import { commitWhenThereIsRoom, pause } from '../commit.ts';
 import { codeOf, reasonOf } from '../file-watcher/scan.ts';
 import {
   addToTotals,
-  type Fingerprint,
-  FINGERPRINT_BYTES,
   type FileSignature,
-  fileId,
-  fingerprint,
-  isSettling,
   type LedgerEntry,
   type LedgerTotals,
   moveTo,
@@ -27,14 +21,14 @@ import type { StandingRequests } from '../standing-requests.ts';
 import type { PublisherStats } from '../stats.ts';
 import { CREATED_PREFIX, type TopicNames } from '../topics.ts';
 import { unlessAborted } from '../unless-aborted.ts';
+import { FileClaims } from './claims.ts';
 import { FileReader, type ReadBuffers } from './file-reader.ts';
-import { findFirstLine } from './first-line.ts';
 import { LedgerWriters, type OpenPartition } from './ledger-writers.ts';
 import type { FileOutcome, FlushRequest, FoundFile, PublisherMessage } from './messages.ts';
 import type { RowPacker } from './row-packer.ts';
 import { sampleRecord } from './sample.ts';
 import { type AfterReading, settleFile } from './settle.ts';
-import { type Difference, SourceFile } from './source-file.ts';
+import { SourceFile } from './source-file.ts';
 
 export interface PublisherSettings {
   readonly directory: string;
@@ -75,16 +69,13 @@ export interface PublisherDependencies {
 const SAMPLE_PARTITION = 0;
 /** How long the publisher waits before it asks again whether the log has room. */
 const LOG_PAUSE_MS = 50;
-const NO_BYTES: Fingerprint = fingerprint(new Uint8Array(0));
-/** No file looks like this: whatever is found at the path is looked at again. */
-const NOT_SEEN: FileSignature = { size: 0, mtimeMs: -1 };
-const LINE_FEED = 0x0a;
 
 /** The work of one incarnation of the publisher: the life of each file in the ledger. */
 export class PublisherTask {
   readonly #own: PublisherDependencies;
   readonly #context: ActorContext<PublisherMessage>;
   readonly #writers: LedgerWriters;
+  readonly #claims: FileClaims;
   readonly #connection: Connection;
   /** The partition being worked on. */
   #at: OpenPartition | undefined;
@@ -96,6 +87,15 @@ export class PublisherTask {
     this.#context = context;
     this.#connection = own.connect();
     this.#writers = new LedgerWriters(own, context);
+    const { clock, log } = context;
+    this.#claims = new FileClaims({
+      settings: own.settings,
+      clock,
+      log,
+      stats: own.stats,
+      nextOrder: () => this.#open.totals.nextOrder,
+      put: (entry, before) => this.#put(entry, before),
+    });
   }
 
   async close(): Promise<void> {
@@ -152,7 +152,7 @@ export class PublisherTask {
     const { path } = found;
     const entry = await ledger.entry(path);
     if (found.kind === 'broken') {
-      await this.#fail(path, entry, found.problem);
+      await this.#claims.fail(path, entry, found.problem);
       return 'through';
     }
     let file: SourceFile;
@@ -160,10 +160,10 @@ export class PublisherTask {
       file = await SourceFile.open(settings.directory, path);
     } catch (error) {
       if (codeOf(error) === 'ENOENT') {
-        await this.#gone(path, entry);
+        await this.#claims.gone(path, entry);
         return 'through';
       }
-      await this.#fail(path, entry, reasonOf(error));
+      await this.#claims.fail(path, entry, reasonOf(error));
       return 'later';
     }
     stats.file = path;
@@ -173,7 +173,7 @@ export class PublisherTask {
       if (codeOf(error) === undefined) {
         throw error;
       }
-      await this.#fail(path, await ledger.entry(path), reasonOf(error));
+      await this.#claims.fail(path, await ledger.entry(path), reasonOf(error));
       return 'later';
     } finally {
       stats.file = undefined;
@@ -214,127 +214,12 @@ export class PublisherTask {
     found: FileSignature,
     entry: LedgerEntry | undefined,
   ): Promise<FileOutcome> {
-    const claimed = await this.#claim(file, found, entry);
+    const claimed = await this.#claims.claim(file, found, entry);
     if (typeof claimed === 'string') {
       return claimed;
     }
     const done = claimed.state === 'done' ? claimed : await this.#read(file, claimed, found.size);
     return typeof done === 'string' ? done : await this.#settle(file, done);
-  }
-
-  /**
-   * Decides what the file is to the ledger: new, to be gone on with, or nothing to do. Returns the
-   * entry to read on from (state `reading`), a `done` one to settle, or what became of it.
-   */
-  async #claim(
-    file: SourceFile,
-    found: FileSignature,
-    entry: LedgerEntry | undefined,
-  ): Promise<LedgerEntry | FileOutcome> {
-    const { log } = this.#context;
-    if (entry === undefined || entry.state === 'settled' || entry.state === 'changed') {
-      return await this.#claimNew(file, found, entry);
-    }
-    if (entry.state === 'failed' && entry.byte === 0) {
-      return await this.#claimNew(file, found, entry);
-    }
-    const putAnew = isSettling(entry) && file.size === entry.byte && file.mtimeMs !== entry.mtimeMs;
-    const difference = putAnew
-      ? ({ kind: 'changed', how: 'it was read to its end, and put there again' } as const)
-      : await file.compare(entry);
-    if (difference?.kind === 'changed') {
-      log.warn(
-        { file: file.path, fileId: entry.fileId, read: entry.read },
-        `${difference.how}: what was read of it stays counted, the content is a new file`,
-      );
-      const closed = entry.state === 'failed' ? entry : moveTo(entry, 'changed', { problem: difference.how });
-      return await this.#claimNew(file, found, closed);
-    }
-    if (entry.state === 'done' && file.size === entry.byte) {
-      const { size, mtimeMs } = file;
-      if (size === entry.size && mtimeMs === entry.mtimeMs) {
-        return entry;
-      }
-      const touched = moveTo(entry, 'done', { size, mtimeMs });
-      await this.#put(touched, entry);
-      return touched;
-    }
-    log.info(
-      { file: file.path, byte: entry.byte, size: file.size, rows: entry.read },
-      'going on in the file',
-    );
-    if (entry.state === 'reading') {
-      return entry;
-    }
-    // Committed by itself: the totals take it out of `done` or `failed` before it gets there again.
-    const reading = moveTo(entry, 'reading', { size: file.size, mtimeMs: file.mtimeMs, settling: false });
-    await this.#put(reading, entry);
-    return reading;
-  }
-
-  /** Claims a file that was not read before. A file without a usable header fails here, with no row read. */
-  async #claimNew(
-    file: SourceFile,
-    found: FileSignature,
-    replaced: LedgerEntry | undefined,
-  ): Promise<LedgerEntry | FileOutcome> {
-    const { log } = this.#context;
-    const { settings } = this.#own;
-    const { path, size, mtimeMs } = file;
-    if (size !== found.size || mtimeMs !== found.mtimeMs) {
-      // While it waited for its turn it was written to: its header may be half there.
-      return 'again';
-    }
-    const headBytes = await file.bytesAt(0, Math.min(size, FINGERPRINT_BYTES));
-    const head = fingerprint(headBytes);
-    const generation = replaced === undefined ? 0 : replaced.generation + 1;
-    const now = this.#context.clock.now();
-    const claim: LedgerEntry = {
-      source: settings.sourceName,
-      path,
-      fileId: fileId(settings.sourceName, path, generation, head),
-      generation,
-      state: 'reading',
-      order: this.#open.totals.nextOrder,
-      size,
-      mtimeMs,
-      head,
-      tail: NO_BYTES,
-      byte: 0,
-      line: 0,
-      read: 0,
-      rejected: 0,
-      unterminated: false,
-      header: undefined,
-      claimedAt: now,
-      changedAt: now,
-    };
-    const first = findFirstLine(headBytes, headBytes.length === size);
-    if (first !== undefined && first.text === undefined) {
-      log.info({ file: path, size }, 'no rows in it');
-      const done = moveTo(claim, 'done', { byte: size, tail: await file.tailAt(size) });
-      await this.#put(done, replaced);
-      this.#own.stats.filesDone++;
-      return done;
-    }
-    const header: HeaderDecision =
-      first?.text === undefined
-        ? { kind: 'unusable', message: `the first line is longer than ${String(FINGERPRINT_BYTES)} bytes` }
-        : readHeader(first.text, settings.columns);
-    if (header.kind === 'unusable' || first === undefined) {
-      const message = header.kind === 'unusable' ? header.message : 'no first line';
-      log.error({ file: path }, `not read: ${message}`);
-      await this.#putFailed({ ...claim, state: 'failed', header, problem: message }, replaced);
-      return 'through';
-    }
-    log.info({ file: path, size, fileId: claim.fileId }, `reading; ${describeMapping(header)}`);
-    const headless = header.kind === 'headerless';
-    const byte = headless ? first.startByte : first.endByte;
-    const line = (headless ? first.startLine : first.endLine) - 1;
-    const unterminated = !headless && headBytes[byte - 1] !== LINE_FEED;
-    const entry = { ...claim, header, byte, line, unterminated, tail: await file.tailAt(byte) };
-    await this.#put(entry, replaced);
-    return entry;
   }
 
   /** Reads on from the committed byte. Returns the `done` entry, or what became of the file. */
@@ -358,7 +243,7 @@ export class PublisherTask {
       try {
         const step = await reader.next(entry);
         if (step.kind === 'lost') {
-          return await this.#lost(entry, step.difference);
+          return await this.#claims.lost(entry, step.difference);
         }
         if (step.kind === 'restless') {
           this.#context.log.info(
@@ -388,72 +273,6 @@ export class PublisherTask {
       }
     }
     return 'again';
-  }
-
-  /** The file is not what was claimed any more: close its entry; its committed rows stay counted. */
-  async #lost(entry: LedgerEntry, difference: Difference): Promise<FileOutcome> {
-    const { log } = this.#context;
-    const facts = { file: entry.path, fileId: entry.fileId, byte: entry.byte, rows: entry.read };
-    if (difference.kind === 'vanished') {
-      const problem = `it vanished while it was read, at byte ${String(entry.byte)} of ${String(entry.size)}`;
-      log.error(facts, `${problem}; its ${String(entry.read)} rows up to there stay counted`);
-      await this.#putFailed(moveTo(entry, 'failed', { ...NOT_SEEN, problem }), entry);
-      return 'through';
-    }
-    log.warn(facts, `${difference.how}: its rows up to there stay counted, the content is a new file`);
-    await this.#put(moveTo(entry, 'changed', { problem: difference.how }), entry);
-    return 'again';
-  }
-
-  /** Nothing stands at the path. */
-  async #gone(path: string, entry: LedgerEntry | undefined): Promise<void> {
-    if (entry?.state === 'reading') {
-      await this.#lost(entry, { kind: 'vanished' });
-    } else if (entry !== undefined && isSettling(entry)) {
-      // Ended between the deletion and its record; or somebody else was faster.
-      await this.#put(moveTo(entry, 'settled', {}), entry);
-    } else {
-      this.#context.log.warn({ file: path }, 'gone before it was read');
-    }
-  }
-
-  async #fail(path: string, entry: LedgerEntry | undefined, problem: string): Promise<void> {
-    this.#context.log.error({ file: path }, `not read: ${problem}`);
-    const now = this.#context.clock.now();
-    if (entry?.state === 'reading' || entry?.state === 'done' || entry?.state === 'failed') {
-      await this.#putFailed(moveTo(entry, 'failed', { ...NOT_SEEN, problem, changedAt: now }), entry);
-      return;
-    }
-    const { settings } = this.#own;
-    const generation = entry === undefined ? 0 : entry.generation + 1;
-    await this.#putFailed(
-      {
-        source: settings.sourceName,
-        path,
-        fileId: fileId(settings.sourceName, path, generation, NO_BYTES),
-        generation,
-        state: 'failed',
-        order: this.#open.totals.nextOrder,
-        ...NOT_SEEN,
-        head: NO_BYTES,
-        tail: NO_BYTES,
-        byte: 0,
-        line: 0,
-        read: 0,
-        rejected: 0,
-        unterminated: false,
-        header: undefined,
-        problem,
-        claimedAt: now,
-        changedAt: now,
-      },
-      entry,
-    );
-  }
-
-  async #putFailed(entry: LedgerEntry, before: LedgerEntry | undefined): Promise<void> {
-    this.#own.stats.filesFailed++;
-    await this.#put(entry, before);
   }
 
   /** Deletes or moves a file whose last row is on stable storage, then says so in the ledger. */
