@@ -1,6 +1,6 @@
 import { expect } from 'chai';
 import kafkajs from 'kafkajs';
-import { rowLines } from '../actors/pipeline/support.ts';
+import { rowLines, sleep } from '../actors/pipeline/support.ts';
 import { lasting, Sandbox } from '../cli/run/sandbox.ts';
 import { useKafka } from '../support/kafka.ts';
 import { randomName } from '../support/random-name.ts';
@@ -149,8 +149,4 @@ describe('a replica that leaves', function () {
 function partitionsOf(assignment: Buffer): number {
   const decoded = kafkajs.AssignerProtocol.MemberAssignment.decode(assignment);
   return Object.values(decoded?.assignment ?? {}).flat().length;
-}
-
-function sleep(ms: number): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, ms));
 }

@@ -96,7 +96,7 @@ export class FileClaims {
     found: FileSignature,
     replaced: LedgerEntry | undefined,
   ): Promise<LedgerEntry | FileOutcome> {
-    const { clock, log, nextOrder, put, settings, stats } = this.#own;
+    const { log, put, settings, stats } = this.#own;
     const { path, size, mtimeMs } = file;
     if (size !== found.size || mtimeMs !== found.mtimeMs) {
       // While it waited for its turn it was written to: its header may be half there.
@@ -104,28 +104,7 @@ export class FileClaims {
     }
     const headBytes = await file.bytesAt(0, Math.min(size, FINGERPRINT_BYTES));
     const head = fingerprint(headBytes);
-    const generation = replaced === undefined ? 0 : replaced.generation + 1;
-    const now = clock.now();
-    const claim: LedgerEntry = {
-      source: settings.sourceName,
-      path,
-      fileId: fileId(settings.sourceName, path, generation, head),
-      generation,
-      state: 'reading',
-      order: nextOrder(),
-      size,
-      mtimeMs,
-      head,
-      tail: NO_BYTES,
-      byte: 0,
-      line: 0,
-      read: 0,
-      rejected: 0,
-      unterminated: false,
-      header: undefined,
-      claimedAt: now,
-      changedAt: now,
-    };
+    const claim = this.#newEntry(file, head, replaced);
     const first = findFirstLine(headBytes, headBytes.length === size);
     if (first !== undefined && first.text === undefined) {
       log.info({ file: path, size }, 'no rows in it');
@@ -189,31 +168,39 @@ export class FileClaims {
       await this.#putFailed(moveTo(entry, 'failed', { ...NOT_SEEN, problem, changedAt: now }), entry);
       return;
     }
-    const { settings } = this.#own;
-    const generation = entry === undefined ? 0 : entry.generation + 1;
-    await this.#putFailed(
-      {
-        source: settings.sourceName,
-        path,
-        fileId: fileId(settings.sourceName, path, generation, NO_BYTES),
-        generation,
-        state: 'failed',
-        order: this.#own.nextOrder(),
-        ...NOT_SEEN,
-        head: NO_BYTES,
-        tail: NO_BYTES,
-        byte: 0,
-        line: 0,
-        read: 0,
-        rejected: 0,
-        unterminated: false,
-        header: undefined,
-        problem,
-        claimedAt: now,
-        changedAt: now,
-      },
-      entry,
-    );
+    const unread = this.#newEntry({ path, ...NOT_SEEN }, NO_BYTES, entry);
+    await this.#putFailed({ ...unread, state: 'failed', problem }, entry);
+  }
+
+  /** The entry of a file of which nothing has been read, that comes after `former` at its path. */
+  #newEntry(
+    { mtimeMs, path, size }: FileSignature & { readonly path: string },
+    head: Fingerprint,
+    former: LedgerEntry | undefined,
+  ): LedgerEntry {
+    const { clock, nextOrder, settings } = this.#own;
+    const generation = former === undefined ? 0 : former.generation + 1;
+    const now = clock.now();
+    return {
+      source: settings.sourceName,
+      path,
+      fileId: fileId(settings.sourceName, path, generation, head),
+      generation,
+      state: 'reading',
+      order: nextOrder(),
+      size,
+      mtimeMs,
+      head,
+      tail: NO_BYTES,
+      byte: 0,
+      line: 0,
+      read: 0,
+      rejected: 0,
+      unterminated: false,
+      header: undefined,
+      claimedAt: now,
+      changedAt: now,
+    };
   }
 
   async #putFailed(entry: LedgerEntry, before: LedgerEntry | undefined): Promise<void> {

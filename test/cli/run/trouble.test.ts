@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { expect } from 'chai';
+import { until } from '../../actors/pipeline/support.ts';
 import { KafkaPlace } from '../../broker/kafka/fixtures.ts';
 import { SASL_PASSWORD } from '../../support/kafka-container.ts';
 import { useKafkaContainer, useOwnKafka } from '../../support/kafka.ts';
@@ -10,6 +11,7 @@ const HEADER = 'timepoint,deviceId,acceloX,acceloY,acceloZ,longitude,latitude,lo
 const QUICK =
   'input: { scanEvery: 300ms, minimumAge: 100ms }\ncheckpoint: { every: 200ms }\nmodel: { every: 200ms }\n';
 const CLOCK_TICKS_A_SECOND = 100;
+const WITHIN_MS = 30_000;
 
 function csv(rows: number, device = 'd'): string {
   const line = (row: number): string =>
@@ -22,16 +24,6 @@ function toldUser({ stderr }: Ended): string {
   const lines = stderr.split('\n').filter((line) => line !== '' && !line.startsWith('{'));
   expect(lines, stderr).to.have.length(1);
   return lines[0] ?? '';
-}
-
-async function eventually(what: string, check: () => boolean, withinMs = 30_000): Promise<void> {
-  const deadline = performance.now() + withinMs;
-  while (!check()) {
-    if (performance.now() > deadline) {
-      throw new Error(`not within ${String(withinMs)} ms: ${what}`);
-    }
-    await new Promise((resolve) => setTimeout(resolve, 50));
-  }
 }
 
 /** User and system time in seconds, and anonymous memory in MB, of a process of Linux. */
@@ -76,7 +68,7 @@ describe('trouble with the brokers, as the user of the command sees it', functio
       box.put('first.csv', csv(3_000));
       const running = box.start(place);
       await running.told(/"msg":"watching;/);
-      await eventually('the first file is counted', () => weight() === 3_000);
+      await until('the first file is counted', () => weight() === 3_000, WITHIN_MS);
       await kafka().kill();
       for (let file = 0; file < 20; file++) {
         box.put(`more-${String(file)}.csv`, csv(5_000, `file${String(file)}-`));
@@ -90,7 +82,7 @@ describe('trouble with the brokers, as the user of the command sees it', functio
       expect(after.cpuSeconds - before.cpuSeconds).to.be.below(2);
       expect(after.rssAnonMb).to.be.below(300);
       await kafka().startAgain();
-      await eventually('all files are counted', () => weight() === 103_000, 90_000);
+      await until('all files are counted', () => weight() === 103_000, 90_000);
       expect(running.child.exitCode).to.equal(null);
       running.child.kill('SIGTERM');
       const ended = await running.ended;
@@ -111,7 +103,7 @@ describe('trouble with the brokers, as the user of the command sees it', functio
       box.put('a.csv', csv(100));
       const running = box.start(onKafka());
       await running.told(/"msg":"watching;/);
-      await eventually('the file is counted', () => weight() === 100);
+      await until('the file is counted', () => weight() === 100, WITHIN_MS);
       await new KafkaPlace(kafka().brokers).outsider.deleteTopics([`${prefix}mobile_data`]);
       const ended = await running.ended;
       expect(ended.code).to.equal(1);
@@ -174,7 +166,7 @@ describe('trouble with the brokers, as the user of the command sees it', functio
       box.put('a.csv', csv(100));
       const running = box.start(onKafka());
       await running.told(/"msg":"watching;/);
-      await eventually('the file is counted', () => weight() === 100);
+      await until('the file is counted', () => weight() === 100, WITHIN_MS);
       const other = await box.start(['--report', 'report-other', ...onKafka()], {
         GEOFLOCK_REGIONS_FEATURES: '1234',
       }).ended;
@@ -184,7 +176,7 @@ describe('trouble with the brokers, as the user of the command sees it', functio
         .and.contain('regions.features 2000')
         .and.contain('the same configuration');
       box.put('b.csv', csv(100, 'e'));
-      await eventually('the next file is counted', () => weight() === 200);
+      await until('the next file is counted', () => weight() === 200, WITHIN_MS);
       running.child.kill('SIGTERM');
       expect((await running.ended).code).to.equal(143);
     });
