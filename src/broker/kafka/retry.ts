@@ -22,8 +22,12 @@ const FIRST_BACKOFF_MS = 50;
 const MAX_BACKOFF_MS = 2_000;
 /** The end of the former transaction is milliseconds away as a rule. */
 const CONCURRENT_BACKOFF_MS = 4;
-/** The news of a topic takes time to reach all brokers; one that is unknown for longer is gone. */
-const TOPIC_LOST_MS = 15_000;
+/**
+ * What is waited out for so long, and then believed: the news of a topic takes time to reach all brokers, and
+ * a transaction coordinator knows no better answer than UNKNOWN while it fences a former epoch.
+ */
+const BELIEVED_AFTER_MS = 15_000;
+const SOON_OTHERWISE: ReadonlySet<string> = new Set(['UNKNOWN', 'UNKNOWN_TOPIC_OR_PARTITION']);
 /** What is over sooner is nothing that anybody needs to know of. */
 const WORTH_A_WARNING_MS = 1_000;
 
@@ -99,7 +103,7 @@ export function isNotNow(error: unknown): boolean {
 export async function persist<T>(work: () => Promise<T>, options: PersistOptions): Promise<T> {
   const { clock, log, onTrouble, random = systemRandom, signal, untilMs, what } = options;
   const began = clock.monotonic();
-  let unknownSince: number | undefined;
+  let told: { readonly type: string; readonly since: number } | undefined;
   let warned = false;
   for (let tries = 0; ; tries++) {
     signal?.throwIfAborted();
@@ -116,13 +120,14 @@ export async function persist<T>(work: () => Promise<T>, options: PersistOptions
         throw error;
       }
       const now = clock.monotonic();
-      const unknownTopic = errorType(error) === 'UNKNOWN_TOPIC_OR_PARTITION';
-      unknownSince = unknownTopic ? (unknownSince ?? now) : undefined;
-      const lost = unknownSince !== undefined && now - unknownSince >= TOPIC_LOST_MS;
-      if (!unknownTopic && !isNoAnswer(error) && !isNotNow(error)) {
-        throw translate(error, what);
+      const type = errorType(error) ?? '';
+      if (!SOON_OTHERWISE.has(type)) {
+        told = undefined;
+      } else if (told?.type !== type) {
+        told = { type, since: now };
       }
-      if (lost) {
+      const believed = told !== undefined && now - told.since >= BELIEVED_AFTER_MS;
+      if (believed || (told === undefined && !isNoAnswer(error) && !isNotNow(error))) {
         throw translate(error, what);
       }
       if (untilMs !== undefined && now >= untilMs) {

@@ -173,7 +173,9 @@ export class KafkaWriter implements Writer {
           await orAborted(this.#session.commit(node), signal);
         } catch (error) {
           const answer = errorType(error);
-          if (answer === undefined || signal.aborted || (maybe && !isNotNow(error))) {
+          // UNKNOWN: its server failed at it, as when another is fencing us at this moment.
+          const unclear = answer === undefined || answer === 'UNKNOWN';
+          if (unclear || signal.aborted || (maybe && !isNotNow(error))) {
             throw this.#unknownOutcome(error);
           }
           maybe ||= isNotNow(error) && !NO_EFFECT.has(answer);

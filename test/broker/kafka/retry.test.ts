@@ -135,6 +135,17 @@ describe('waiting out Kafka', () => {
     expect(clock.monotonic() - began).to.be.at.least(15_000);
   });
 
+  it('waits out that the server failed at it, but not for longer than 15 s', async () => {
+    const failures = Array.from({ length: 5 }, () => errorOfCode(-1));
+    const soon = persist(failing(...failures, errorOfCode(3)), options);
+    await clock.advance(14_000);
+    expect(await soon).to.equal('done');
+
+    const never = failure(persist(() => Promise.reject(errorOfCode(-1)), options));
+    await clock.advance(40_000);
+    expect(String(await never)).to.match(/UNKNOWN/);
+  });
+
   it('counts the 15 s of a topic anew after an outage', async () => {
     let outage = false;
     const done = persist(() => {

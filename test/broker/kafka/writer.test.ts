@@ -22,6 +22,9 @@ import { failure, pause, record, text } from '../helpers.ts';
 import { Outsider } from './fixtures.ts';
 import { API, Proxy } from './proxy.ts';
 
+/** Error code of Kafka's protocol. */
+const UNKNOWN_SERVER_ERROR = -1;
+
 describe('a Kafka writer', () => {
   const brokers = useKafka();
   const log = randomName();
@@ -187,6 +190,71 @@ describe('a Kafka writer', () => {
     expect(await failure(write(zombie, 'zombie'))).to.be.instanceOf(FencedError);
     await write(owner, 'after');
     expect(await rows(0)).to.deep.equal(['before', 'after']);
+  });
+
+  it('does not know how its commit ended where the coordinator fails at it, as while it fences', async () => {
+    const writer = await open({ connections: proxied });
+    let failures = 0;
+    proxy.judge = ({ apiKey, bytes, kind }) => {
+      if (kind === 'reply' && apiKey === API.endTxn) {
+        failures++;
+        // After correlation id and throttle time.
+        bytes.writeInt16BE(UNKNOWN_SERVER_ERROR, 8);
+      }
+      return 'pass';
+    };
+    expect(await failure(write(writer, 'row'))).to.be.instanceOf(UnknownOutcomeError);
+    expect(failures).to.equal(1);
+    proxy.judge = () => 'pass';
+    expect(await failure(write(writer, 'another'))).to.be.instanceOf(FencedError);
+    // Whoever opens it next sees what became of it.
+    const next = await open();
+    await write(next, 'next');
+    expect(await rows(0)).to.deep.equal(['row', 'next']);
+  });
+
+  it('is fenced or unsure, and nothing else, where many open one id at the same time and commit', async function () {
+    this.timeout(60_000);
+    const committed: string[] = [];
+    const unsure: string[] = [];
+    const others: unknown[] = [];
+    const contend = async (who: number): Promise<void> => {
+      for (let round = 0; round < 12; round++) {
+        const value = `${String(who)}-${String(round)}`;
+        try {
+          await write(await open(), value);
+          committed.push(value);
+        } catch (error) {
+          if (error instanceof UnknownOutcomeError) {
+            unsure.push(value);
+          } else if (!(error instanceof FencedError)) {
+            others.push(error);
+          }
+        }
+      }
+    };
+    await Promise.all([0, 1, 2, 3, 4, 5].map(contend));
+    expect(others).to.deep.equal([]);
+    const there = await rows(0);
+    expect(new Set(there).size).to.equal(there.length);
+    expect(there).to.include.members(committed);
+    expect([...committed, ...unsure]).to.include.members(there);
+  });
+
+  it('is opened though the coordinator fails at it at first', async () => {
+    let failures = 0;
+    proxy.judge = ({ apiKey, bytes, kind }) => {
+      if (kind === 'reply' && apiKey === API.initProducerId && failures < 2) {
+        failures++;
+        // After correlation id, tags and throttle time.
+        bytes.writeInt16BE(UNKNOWN_SERVER_ERROR, 9);
+      }
+      return 'pass';
+    };
+    const writer = await open({ connections: proxied });
+    expect(failures).to.equal(2);
+    await write(writer, 'row');
+    expect(await rows(0)).to.deep.equal(['row']);
   });
 
   it('is fenced with what it has written and not ended: nothing of it is ever seen', async () => {
