@@ -24,7 +24,7 @@ const RUN: Run = {
  * One long file at a time: whoever takes over has nothing else to do, and whoever wakes up finds the rest of
  * the file that it had in hand.
  */
-const ONE_LONG_FILE: Run = { ...RUN, files: 2, readyFiles: 1, rowsAFile: 40_000, transactionBytes: '8KiB' };
+const ONE_LONG_FILE: Run = { ...RUN, files: 2, readyFiles: 1, rowsAFile: 32_000, transactionBytes: '8KiB' };
 
 const KILLS: readonly Blow[] = [
   { at: 'publish-transaction', pass: 12 },
