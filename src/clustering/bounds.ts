@@ -17,7 +17,10 @@ const ROUNDING = 2 ** -53;
 const OPERATIONS = 16;
 /** Differences of squared distances below this are not taken for certain. */
 const FUZZ = 1e-13;
-const FEATURES_PER_STEP = 1024;
+/** Distances between two yields: about half a millisecond. */
+const DISTANCES_PER_STEP = 50_000;
+/** What a feature takes beside its distances, in distances. */
+const FEATURE_WORK = 50;
 
 /**
  * Bounds of the cost of the rows that the trees were made of, one by one and each of weight 1, with respect
@@ -37,6 +40,11 @@ const FEATURES_PER_STEP = 1024;
  * So the square roots of the rows' cost and of S differ by no more than that of Q (the triangle inequality
  * in the space of the rows), and the cost is at least max(0, sqrt S - sqrt Q)^2. It is at most S + Q, which
  * the rows would pay at the center that is nearest to their mean.
+ *
+ * A center that is nearest to no point of a cell is nearest to none of the cells inside (Kanungo et al.: An
+ * efficient k-means clustering algorithm: analysis and implementation, PAMI 2002). On the way down the tree
+ * the centers become fewer, and all of the above holds with those that are left: for the rows of the cell
+ * the nearest of them is the nearest of all.
  */
 export function* costBoundsOf(
   trees: readonly FeatureTree[],
@@ -45,14 +53,21 @@ export function* costBoundsOf(
   if (centers.length === 0) {
     return { lower: 0, upper: 0 };
   }
-  const certainty = new Certainty(centers);
+  const contest = new Contest(centers);
   const sums = { certain: 0, means: 0, spreads: 0, rounding: 0 };
   let features = 0;
+  let step = DISTANCES_PER_STEP;
   for (const tree of trees) {
+    // Those left in the cells on the way to the feature, by level: the features come in pre-order.
+    const left: Int32Array[] = [];
     for (const feature of tree.cellFeatures()) {
-      add(sums, certainty, feature);
+      const { cell } = feature;
+      const rivals = contest.leftInCell(left[cell.level - 1] ?? contest.everyone, cell);
+      left[cell.level] = rivals;
+      add(sums, contest, rivals, feature);
       features++;
-      if (features % FEATURES_PER_STEP === 0) {
+      if (contest.distances + features * FEATURE_WORK >= step) {
+        step += DISTANCES_PER_STEP;
         yield;
       }
     }
@@ -74,22 +89,23 @@ interface Sums {
   rounding: number;
 }
 
-function add(sums: Sums, certainty: Certainty, feature: CellFeature): void {
-  const { mean, sse, weight } = feature;
-  const { index, squared } = certainty.nearest(mean);
+/** Adds a feature whose rows each have their nearest center among `rivals`. */
+function add(sums: Sums, contest: Contest, rivals: Int32Array, { mean, sse, weight }: CellFeature): void {
+  const squared = contest.toNearest(rivals, mean);
   const drift = driftOf(weight);
-  const radius = Math.sqrt((sse * (weight - 1)) / weight) + drift;
-  if (certainty.holds(index, mean, radius) || certainty.holdsCell(index, feature.cell)) {
+  // By how much the root of the SSE may be wrong: Cauchy and Schwarz over at most weight - 1 merges, in
+  // which the lesser weights add up to no more than weight * log2(weight).
+  const blur = Math.sqrt(weight * (1 + Math.log2(Math.max(1, weight)))) * drift;
+  const radius = (Math.sqrt(sse) + blur) * Math.sqrt((weight - 1) / weight) + drift;
+  if (rivals.length === 1 || contest.left(rivals, mean, radius).length === 1) {
     sums.certain += weight * squared + sse;
   } else {
     sums.means += weight * squared;
     sums.spreads += sse;
   }
-  // Mean and SSE come of at most weight - 1 merges; by Cauchy and Schwarz over all of them.
-  const reach = weight * (1 + Math.log2(Math.max(1, weight)));
   sums.rounding +=
     weight * drift * (2 * Math.sqrt(squared) + drift) +
-    4 * drift * (Math.sqrt(reach * sse) + reach * drift) +
+    4 * blur * (Math.sqrt(sse) + blur) +
     OPERATIONS * ROUNDING * weight * (squared + sse);
 }
 
@@ -98,60 +114,62 @@ function driftOf(weight: number): number {
   return weight > 1 ? OPERATIONS * ROUNDING * weight : 0;
 }
 
-/** Which points certainly have which nearest center. */
-class Certainty {
+/** Which centers can be the nearest to what. Sets of centers are their indices, never none. */
+class Contest {
+  readonly everyone: Int32Array;
+  /** How many distances were computed so far. */
+  distances = 0;
   readonly #centers: readonly UnitVector[];
-  /** Distance of center i to center j at `i * k + j`. */
-  readonly #apart: Float64Array;
   /** Squared distances of the point asked about last. */
   readonly #squared: Float64Array;
 
   constructor(centers: readonly UnitVector[]) {
     this.#centers = centers;
-    this.#apart = Float64Array.from(
-      centers.flatMap((a) => centers.map((b) => Math.sqrt(squaredChord(a, b)))),
-    );
     this.#squared = new Float64Array(centers.length);
+    this.everyone = Int32Array.from(centers.keys());
   }
 
-  /** The center that is nearest to a point, the first of equals, and its squared distance. */
-  nearest(point: UnitVector): { readonly index: number; readonly squared: number } {
-    let index = 0;
-    let squared = Infinity;
-    for (const [at, center] of this.#centers.entries()) {
-      const distance = squaredChord(point, center);
-      if (distance < squared) {
-        index = at;
-        squared = distance;
-      }
+  /** Squared distance of a point to the nearest of `rivals`. */
+  toNearest(rivals: Int32Array, point: UnitVector): number {
+    this.distances += rivals.length;
+    let least = Infinity;
+    for (const rival of rivals) {
+      least = Math.min(least, squaredChord(point, this.#centers[rival] as UnitVector));
     }
-    return { index, squared };
+    return least;
   }
 
-  /**
-   * Whether a ball lies in the Voronoi cell of a center: for each other one, on this side of the plane in
-   * the middle of both. `|p - other|^2 - |p - own|^2` grows by 2 |own - other| a step towards it.
-   */
-  holds(own: number, middle: UnitVector, radius: number): boolean {
-    const squared = this.#squared;
-    for (const [at, center] of this.#centers.entries()) {
-      squared[at] = squaredChord(middle, center);
+  /** Those of `rivals` that can be the nearest of them to a point of a cell. */
+  leftInCell(rivals: Int32Array, cell: CellAddress): Int32Array {
+    if (rivals.length === 1) {
+      return rivals;
     }
-    const nearest = squared[own] as number;
-    for (let other = 0; other < squared.length; other++) {
-      const apart = this.#apart[own * squared.length + other] as number;
-      if (other !== own && !((squared[other] as number) - nearest >= 2 * radius * apart + FUZZ)) {
-        return false;
-      }
-    }
-    return true;
-  }
-
-  holdsCell(own: number, cell: CellAddress): boolean {
     const corners = cellVertices(cell);
     const middle = normalised(corners);
     const radius = Math.sqrt(Math.max(...corners.map((corner) => squaredChord(corner, middle))));
-    return this.holds(own, middle, radius + UNIT_TOLERANCE + FUZZ);
+    return this.left(rivals, middle, radius + UNIT_TOLERANCE + FUZZ);
+  }
+
+  /**
+   * Those of `rivals` that can be the nearest of them to a point of a ball: not those for which the ball
+   * lies beyond the plane in the middle, on the side of the one that is nearest to the ball's middle.
+   * `|p - other|^2 - |p - nearest|^2` shrinks by no more than `2 |nearest - other|` a step of p.
+   */
+  left(rivals: Int32Array, middle: UnitVector, radius: number): Int32Array {
+    const centers = this.#centers;
+    const squared = this.#squared;
+    this.distances += 2 * rivals.length;
+    let nearest = rivals[0] as number;
+    for (const rival of rivals) {
+      squared[rival] = squaredChord(middle, centers[rival] as UnitVector);
+      nearest = squared[rival] < (squared[nearest] as number) ? rival : nearest;
+    }
+    const least = squared[nearest] as number;
+    const own = centers[nearest] as UnitVector;
+    return rivals.filter((rival) => {
+      const apart = Math.sqrt(squaredChord(centers[rival] as UnitVector, own));
+      return rival === nearest || !((squared[rival] as number) - least >= 2 * radius * apart + FUZZ);
+    });
   }
 }
 

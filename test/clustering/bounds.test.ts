@@ -41,6 +41,10 @@ function trueCost({ x, y, z }: Points, centers: readonly UnitVector[]): number {
   return sum + lost;
 }
 
+function vectorsOf({ x, y, z }: Points): readonly UnitVector[] {
+  return Array.from(x, (value, row) => [value, y[row] as number, z[row] as number]);
+}
+
 function boundsOf(points: Points, centers: readonly UnitVector[], limit: number, level?: number): CostBounds {
   const trees = sourcesOf(points, limit, level).map(({ tree }) => tree);
   return finish(costBoundsOf(trees, centers));
@@ -154,13 +158,36 @@ describe('bounds of the cost', () => {
     expect(buildModel([], { k: 3 }).costBounds).to.deep.equal({ lower: 0, upper: 0 });
   });
 
-  it('are computed in small steps', () => {
+  it('hold beside many centers, of which few are left in a cell', () => {
+    fc.assert(
+      fc.property(
+        fc.integer(),
+        fc.integer({ min: 50, max: 300 }),
+        fc.constantFrom(0, 2, 5),
+        (seed, k, level) => {
+          const points = spherePoints(1_000, seed);
+          const centers = vectorsOf(spherePoints(k, seed + 1));
+          const { lower, upper } = boundsOf(points, centers, 8, level);
+          expect(trueCost(points, centers)).to.be.within(lower, upper);
+        },
+      ),
+      { numRuns: 30 },
+    );
+  });
+
+  it('are computed in small steps, the more the more centers are in doubt', () => {
     const trees = sourcesOf(spherePoints(20_000, 5), 2000).map(({ tree }) => tree);
-    const steps = costBoundsOf(trees, [[1, 0, 0]]);
-    let count = 0;
-    while (steps.next().done !== true) {
-      count++;
-    }
-    expect(count).to.be.at.least(15);
+    const stepsWith = (centers: readonly UnitVector[]): number => {
+      const steps = costBoundsOf(trees, centers);
+      let count = 0;
+      while (steps.next().done !== true) {
+        count++;
+      }
+      return count;
+    };
+    const one: UnitVector = [1, 0, 0];
+    expect(stepsWith([one])).to.be.at.least(15);
+    // Centers that are the same can never be told apart: each feature is held against all of them.
+    expect(stepsWith(Array.from({ length: 500 }, () => one))).to.be.at.least((20_000 * 500) / 50_000);
   });
 });
