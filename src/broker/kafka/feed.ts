@@ -44,6 +44,7 @@ export class PartitionFeed implements FetchSource {
   #position: number;
   #fetchFrom: number;
   #limit = 0;
+  #stable = 0;
   /** With something visible in each, by their heads. */
   #batches: RecordBatch[] = [];
   /** Where they are. */
@@ -70,6 +71,11 @@ export class PartitionFeed implements FetchSource {
   /** Offset of the next record that `take` will give, past whatever is not visible. */
   get position(): number {
     return this.#position;
+  }
+
+  /** Below it every transaction was decided when the last answer was given: none is cut in two by it. */
+  get stable(): number {
+    return this.#stable;
   }
 
   /** Whether `take` has something to give. */
@@ -109,14 +115,15 @@ export class PartitionFeed implements FetchSource {
   }
 
   /**
-   * The next records, valid until the next call, together about `maxBytes` of values but at least one if the feed is ready; decodes
-   * them here, a batch at a time. Nothing where compaction has emptied a batch.
+   * The next records, valid until the next call, together about `maxBytes` of values but at least one if the
+   * feed is ready; decodes them here, a batch at a time. Nothing where compaction has emptied a batch, and none
+   * of the batches that begin at `before` or behind it.
    */
-  take(maxBytes: number): readonly LogRecord[] {
+  take(maxBytes: number, before = Number.POSITIVE_INFINITY): readonly LogRecord[] {
     const taken: LogRecord[] = [];
     let bytes = 0;
     while (taken.length === 0 || (bytes < maxBytes && taken.length < MAX_RECORDS)) {
-      const record = this.#next();
+      const record = this.#next(before);
       if (record === undefined) {
         break;
       }
@@ -141,6 +148,7 @@ export class PartitionFeed implements FetchSource {
     const { batches, nextOffset } = visibleBatches({ ...fetched, records }, this.#fetchFrom);
     this.#batches = batches;
     this.#fetchFrom = nextOffset;
+    this.#stable = fetched.lastStableOffset;
     this.#skipInvisible();
     this.#tell();
     return nextOffset;
@@ -212,8 +220,12 @@ export class PartitionFeed implements FetchSource {
     this.#moved?.();
   }
 
-  #next(): LogRecord | undefined {
-    for (let batch = this.#batches[0]; batch !== undefined; batch = this.#batches[0]) {
+  #next(before: number): LogRecord | undefined {
+    for (
+      let [batch] = this.#batches;
+      batch !== undefined && batch.baseOffset < before;
+      [batch] = this.#batches
+    ) {
       this.#records ??= batch.recordsFrom(this.#position);
       const record = this.#records[this.#at];
       this.#at++;

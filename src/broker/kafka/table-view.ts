@@ -24,7 +24,7 @@ export class TableView {
     return this.#entries.size;
   }
 
-  /** Committed records, in the order of their offsets, and where reading goes on behind them. */
+  /** Committed records behind all that were read before, the last one of each key at least, and where reading goes on. */
   read(records: readonly LogRecord[], position: number): void {
     for (const { key, offset, value } of records) {
       // A table has no entries without a key; whoever wrote such a record did not write an entry.
@@ -87,5 +87,26 @@ export class TableView {
         this.#keys.delete(key);
       }
     }
+  }
+}
+
+/** Records that are read and not shown yet: the last one of each key, in memory of their own. */
+export class HeldBack {
+  #records = new Map<string, LogRecord>();
+
+  add(records: readonly LogRecord[]): void {
+    for (const record of records) {
+      const { key, value } = record;
+      if (key !== null) {
+        const own = value === null ? null : new Uint8Array(value);
+        this.#records.set(key, { ...record, value: own, headers: {} });
+      }
+    }
+  }
+
+  takeAll(): LogRecord[] {
+    const all = [...this.#records.values()];
+    this.#records.clear();
+    return all;
   }
 }

@@ -6,7 +6,7 @@ import { type FeedFetcher, PartitionFeed } from './feed.ts';
 import type { KafkaConnections } from './kafkajs.ts';
 import { endOffset } from './offsets.ts';
 import { persist } from './retry.ts';
-import { TableView } from './table-view.ts';
+import { HeldBack, TableView } from './table-view.ts';
 import type { AppliedEntry } from './writer.ts';
 
 /**
@@ -32,6 +32,14 @@ export interface KafkaTablesOptions {
 interface TablePartition {
   readonly view: TableView;
   readonly feed: PartitionFeed;
+  /** What was read behind the view's position, and is shown when all of its transactions are there. */
+  readonly heldBack: HeldBack;
+  /** All of the log below it was read. */
+  readTo: number;
+  /** Where the view is whole next: no transaction lies on both sides of it. */
+  whole: number;
+  /** Somebody may have looked at the view. */
+  shown: boolean;
   /** By the wall clock: the brokers' goes on too while a machine sleeps. */
   readAt: number;
   /** Up to where it is to be read. */
@@ -68,7 +76,7 @@ export class KafkaTables {
       held.feed.outOfRange(0, end);
     }
     held.target = Math.max(held.target, end);
-    held.feed.fetchUpTo(held.target);
+    held.feed.fetchUpTo(Math.max(held.target, held.whole));
     throwFailure(held.feed);
     while (held.view.position < end) {
       // Who comes while it is read joins in: the loop goes on to the later target.
@@ -78,6 +86,7 @@ export class KafkaTables {
       await held.reading;
     }
     held.readAt = clock.now();
+    held.shown = true;
     held.refreshed = Promise.resolve();
   }
 
@@ -138,6 +147,10 @@ export class KafkaTables {
       held = {
         view: new TableView(),
         feed: new PartitionFeed({ topic: table, partition, offset: 0, fetcher, log }),
+        heldBack: new HeldBack(),
+        readTo: 0,
+        whole: 0,
+        shown: false,
         readAt: this.#options.clock.now(),
         target: 0,
         reading: undefined,
@@ -158,16 +171,33 @@ export class KafkaTables {
     return held.view;
   }
 
+  /**
+   * Reads on until the view has come to the target. It moves from one place to another that no transaction
+   * lies across: a writer's transaction is seen as a whole or not at all.
+   */
   async #read(held: TablePartition): Promise<void> {
     const { feed, view } = held;
     while (view.position < held.target) {
       if (feed.ready) {
         await nextTurn();
-      } else if (feed.position <= view.position) {
+      } else if (feed.position <= held.readTo) {
         await feed.moved();
       }
       throwFailure(feed);
-      view.read(feed.take(PIECE_BYTES), feed.position);
+      if (held.whole < held.target && held.whole < feed.stable) {
+        held.whole = feed.stable;
+        feed.fetchUpTo(Math.max(held.target, held.whole));
+      }
+      const records = feed.take(PIECE_BYTES, held.whole);
+      held.readTo = feed.position;
+      if (held.shown) {
+        held.heldBack.add(records);
+      } else {
+        view.read(records, view.position);
+      }
+      if (held.readTo >= held.whole) {
+        view.read(held.heldBack.takeAll(), held.readTo);
+      }
     }
   }
 }

@@ -1,4 +1,5 @@
 import { expect } from 'chai';
+import fc from 'fast-check';
 import { Fetcher } from '../../../src/broker/kafka/fetcher.ts';
 import { KafkaTables } from '../../../src/broker/kafka/tables.ts';
 import { silentLogger } from '../../../src/system/logger.ts';
@@ -19,13 +20,7 @@ describe('the tables on Kafka', () => {
     clock = new SimulatedClock();
     broker = new SimulatedBroker();
     fetcher = new Fetcher({ connections: broker, clock, log: silentLogger });
-    tables = new KafkaTables({
-      connections: broker,
-      fetcher,
-      clock,
-      log: silentLogger,
-      signal: new AbortController().signal,
-    });
+    tables = tablesOf(broker);
   });
 
   afterEach(() => {
@@ -33,17 +28,22 @@ describe('the tables on Kafka', () => {
     fetcher.close();
   });
 
+  function tablesOf(connections: SimulatedBroker): KafkaTables {
+    const { signal } = new AbortController();
+    return new KafkaTables({ connections, fetcher, clock, log: silentLogger, signal });
+  }
+
   function put(key: string, value: string | null, producer = 0): void {
     broker.log(0).append(producer, [value], { key });
   }
 
-  /** Answers what is asked until `work` is through. */
-  async function served<T>(work: Promise<T>): Promise<T> {
+  /** Answers what is asked until `work` is through, with up to so many `bytes` a time. */
+  async function served<T>(work: Promise<T>, bytes?: number): Promise<T> {
     let rounds = 0;
     const serving = (async (): Promise<never> => {
       for (; rounds < 200; rounds++) {
         await clock.advance(5);
-        broker.answer();
+        broker.answer(undefined, bytes === undefined ? {} : { bytes });
       }
       throw new Error(`still waiting; asked: ${broker.summary().join()}`);
     })();
@@ -56,9 +56,9 @@ describe('the tables on Kafka', () => {
     }
   }
 
-  async function shown(prefix = ''): Promise<string[]> {
+  async function shown(prefix = '', of = tables): Promise<string[]> {
     const entries: string[] = [];
-    for await (const { key, value } of tables.entries(TOPIC, 0, prefix)) {
+    for await (const { key, value } of of.entries(TOPIC, 0, prefix)) {
       entries.push(`${key}=${Buffer.from(value).toString('utf8')}`);
     }
     return entries;
@@ -92,6 +92,77 @@ describe('the tables on Kafka', () => {
     broker.log(0).finish(1, 'commit');
     await served(refreshed);
     expect(await shown(), 'without another refresh').to.deep.equal(['a=1']);
+  });
+
+  it('show a transaction whole, also where half of it was there at the call', async () => {
+    put('summary', 'old');
+    put('progress', 'old');
+    await served(tables.refresh(TOPIC, 0));
+    put('summary', 'new', 1);
+    const refreshed = tables.refresh(TOPIC, 0);
+    await clock.advance(10);
+    put('progress', 'new', 1);
+    broker.log(0).finish(1, 'commit');
+    put('summary', 'later', 2);
+    await served(refreshed, 1);
+    expect(await shown()).to.deep.equal(['progress=new', 'summary=new']);
+  });
+
+  it('show nothing of a transaction while the rest of it is still to be read', async () => {
+    put('summary', 'old');
+    put('progress', 'old');
+    await served(tables.refresh(TOPIC, 0));
+    put('summary', 'new', 1);
+    put('progress', 'new', 1);
+    broker.log(0).finish(1, 'commit');
+    const refreshed = tables.refresh(TOPIC, 0);
+    const seen = new Set<string>();
+    for (let round = 0; round < 10; round++) {
+      await clock.advance(5);
+      broker.answer(undefined, { bytes: 1 });
+      seen.add((await shown()).join());
+    }
+    await refreshed;
+    seen.add((await shown()).join());
+    expect([...seen]).to.deep.equal(['progress=old,summary=old', 'progress=new,summary=new']);
+  });
+
+  it('show transactions whole, whenever somebody asks and however the log is cut into answers', async () => {
+    const keys = ['a', 'b', 'c'];
+    const steps = fc.array(fc.constantFrom('write', 'answer', 'refresh'), { minLength: 20, maxLength: 80 });
+    await fc.assert(
+      fc.asyncProperty(steps, async (taken) => {
+        broker.empty(0);
+        const own = tablesOf(broker);
+        const refreshes = [served(own.refresh(TOPIC, 0))];
+        await refreshes[0];
+        let written = 0;
+        for (const step of taken) {
+          if (step === 'write') {
+            put(keys[written % keys.length] ?? '', String(Math.floor(written / keys.length)), 1);
+            written++;
+            if (written % keys.length === 0) {
+              broker.log(0).finish(1, 'commit');
+            }
+          } else if (step === 'answer') {
+            broker.answer(undefined, { bytes: 1 });
+          } else {
+            refreshes.push(own.refresh(TOPIC, 0));
+          }
+          await clock.advance(10);
+          const seen = await shown('', own);
+          expect(seen.length, seen.join()).to.be.oneOf([0, keys.length]);
+          expect(new Set(seen.map((entry) => entry.split('=')[1])).size, seen.join()).to.be.at.most(1);
+        }
+        broker.log(0).finish(1, 'abort');
+        await served(Promise.all([...refreshes, own.refresh(TOPIC, 0)]), 1);
+        const whole = Math.floor(written / keys.length);
+        const last = whole === 0 ? [] : keys.map((key) => `${key}=${String(whole - 1)}`);
+        expect(await shown('', own)).to.deep.equal(last);
+        own.close('done');
+      }),
+      { numRuns: 60 },
+    );
   });
 
   it('serve everybody who asks while they are read, each up to what was there at the call', async () => {
