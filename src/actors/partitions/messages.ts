@@ -15,5 +15,5 @@ export type PartitionsMessage =
       readonly reply: () => void;
     }
   | { readonly type: 'checkpoint'; readonly reply: () => void }
-  /** A rewind was asked for: every partition is to be restored anew. */
-  | { readonly type: 'rewind'; readonly epoch: number };
+  /** A rewind was asked for: every partition that was restored before it is to be restored anew. */
+  | { readonly type: 'rewind' };

@@ -50,10 +50,12 @@ export function partitionsActor(own: PartitionsDependencies): ActorDefinition<Pa
       const partitions = new OwnedPartitions(own, context);
       let membership: Membership | undefined;
       context.background(async (signal) => {
-        const { broker, topics } = own;
-        partitions.epoch = (await unlessAborted(currentEpoch(broker, topics.settings), signal)).number;
+        await partitions.learnEpoch(signal);
         membership = await unlessAborted(join(own, context), signal, (late) => late.leave());
-        await watchEpoch(own, partitions, context, signal);
+        while (!signal.aborted) {
+          await pause(context.clock, EPOCH_EVERY_MS, signal);
+          await partitions.learnEpoch(signal);
+        }
       });
       return {
         receive: async (message) => {
@@ -73,7 +75,7 @@ export function partitionsActor(own: PartitionsDependencies): ActorDefinition<Pa
               partitions.checkpoint(message.reply);
               return;
             case 'rewind':
-              await partitions.begin(message.epoch);
+              await partitions.beginAnew();
               return;
           }
         },
@@ -116,22 +118,6 @@ function join(
   });
 }
 
-/** Looks, from time to time, whether a rewind was asked for. */
-async function watchEpoch(
-  { broker, topics }: PartitionsDependencies,
-  partitions: OwnedPartitions,
-  context: ActorContext<PartitionsMessage>,
-  signal: AbortSignal,
-): Promise<void> {
-  while (!signal.aborted) {
-    await pause(context.clock, EPOCH_EVERY_MS, signal);
-    const { number } = await unlessAborted(currentEpoch(broker, topics.settings), signal);
-    if (number > partitions.epoch) {
-      context.tell(context.self, { type: 'rewind', epoch: number });
-    }
-  }
-}
-
 /** The partitions that are this process's, and what was asked of all. */
 class OwnedPartitions {
   readonly #own: PartitionsDependencies;
@@ -139,7 +125,7 @@ class OwnedPartitions {
   readonly #children = new Map<number, Child>();
   readonly #drains = new Set<Drain>();
   /** Rewinds that are known of. */
-  epoch = 0;
+  #epoch = 0;
 
   constructor(own: PartitionsDependencies, context: ActorContext<PartitionsMessage>) {
     this.#own = own;
@@ -154,7 +140,7 @@ class OwnedPartitions {
       const definition = this.#own.partition(claim, requests, (error) => {
         this.#context.fail(error);
       });
-      const child = { claim, epoch: this.epoch, address: this.#context.spawn(definition), requests };
+      const child = { claim, epoch: this.#epoch, address: this.#context.spawn(definition), requests };
       this.#children.set(claim.partition, child);
       for (const drain of this.#drains) {
         this.#askToDrain(drain, claim.partition, child);
@@ -182,12 +168,26 @@ class OwnedPartitions {
     );
   }
 
-  /** Restores anew what was restored before the rewind: it is applied then. */
-  async begin(epoch: number): Promise<void> {
-    this.epoch = Math.max(this.epoch, epoch);
-    const former = [...this.#children.values()].filter((child) => child.epoch < this.epoch);
+  /** Looks whether a rewind was asked for. */
+  async learnEpoch(signal: AbortSignal): Promise<void> {
+    const { broker, topics } = this.#own;
+    const { number } = await unlessAborted(currentEpoch(broker, topics.settings), signal);
+    this.#epoch = Math.max(this.#epoch, number);
+    if (this.#former().length > 0) {
+      this.#context.tell(this.#context.self, { type: 'rewind' });
+    }
+  }
+
+  /** Restores anew what was restored before the last rewind: it is applied then. */
+  async beginAnew(): Promise<void> {
+    const former = this.#former();
     await this.revoked(former.map(({ claim }) => claim.partition));
     this.assigned(former.map(({ claim }) => claim));
+  }
+
+  /** Those that may have been restored before the last rewind that is known of. */
+  #former(): readonly Child[] {
+    return [...this.#children.values()].filter(({ epoch }) => epoch < this.#epoch);
   }
 
   /** Replies when every partition has, also when one restarts meanwhile. */
@@ -211,6 +211,8 @@ class OwnedPartitions {
   /** Own partitions say themselves when they are done; how far others' are is read from what they commit. */
   async drain(scope: 'own' | 'group', reply: () => void, signal: AbortSignal): Promise<void> {
     const { broker, partitions, topics } = this.#own;
+    // What had been counted before a rewind is to be counted again.
+    await this.learnEpoch(signal);
     const ends = new Map<number, number>();
     const all = Array.from({ length: partitions }, (_, partition) => partition);
     for (const partition of scope === 'group' ? all : [...this.#children.keys()]) {
@@ -235,9 +237,10 @@ class OwnedPartitions {
     this.#drains.delete(drain);
   }
 
-  #askToDrain(drain: Drain, partition: number, { address, requests }: Child): void {
+  /** A partition that is to begin anew is asked when it has. */
+  #askToDrain(drain: Drain, partition: number, { address, epoch, requests }: Child): void {
     const end = drain.endOf(partition);
-    if (end !== undefined) {
+    if (end !== undefined && epoch === this.#epoch) {
       const reply = (): void => {
         drain.reached(partition, end);
       };
@@ -251,6 +254,6 @@ class OwnedPartitions {
     const stored = await broker.tableGet(topics.regions, partition, PROGRESS_KEY);
     const progress = stored === undefined ? undefined : decodeProgress(stored);
     // One that is still to be rewound has come to nothing yet.
-    return progress === undefined || progress.epoch < this.epoch ? 0 : progress.nextOffset;
+    return progress === undefined || progress.epoch < this.#epoch ? 0 : progress.nextOffset;
   }
 }

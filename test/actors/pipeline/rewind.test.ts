@@ -82,6 +82,42 @@ describe('rewind', () => {
       expect(await pipeline.totals()).to.deep.equal(totals);
     }));
 
+  it('is heard of by a drain that is asked for in the next moment', () =>
+    onStage(async (stage) => {
+      const pipeline = await stage.start({ 'topics.partitions': '2' });
+      await stage.write('a.csv', asFile(rowLines(200)));
+      expect(await drain(pipeline)).to.equal(200);
+      await rewind(pipeline, EARLIEST);
+      expect(await drain(pipeline)).to.equal(200);
+      expect(await pipeline.totals()).to.deep.include({ leftOut: 0 });
+    }));
+
+  it('is heard of by a drain that is asked for before anything is known of the group', () =>
+    onStage(async (stage) => {
+      const first = await stage.start({}, { intercept: withoutRewinds });
+      await stage.write('a.csv', asFile(rowLines(50)));
+      expect(await drain(first)).to.equal(50);
+      await rewind(first, EARLIEST);
+      await stage.stop(first);
+      let letGo: () => void = () => undefined;
+      const released = new Promise<void>((resolve) => (letGo = resolve));
+      const asked: string[] = [];
+      const intercept = (broker: Broker): Broker =>
+        withRefresh(broker, async (table, refresh) => {
+          asked.push(table);
+          if (table === 'geoflock.settings') {
+            await released;
+          }
+          await refresh();
+        });
+      const pipeline = await stage.start({}, { intercept });
+      const drained = drain(pipeline);
+      await sleep(500);
+      expect(asked).to.include('geoflock.settings');
+      letGo();
+      expect(await drained).to.equal(50);
+    }));
+
   it('into the middle counts what is behind it, and leaves the rest out of the books', () =>
     onStage(async (stage) => {
       const pipeline = await stage.start();
@@ -264,6 +300,23 @@ function withoutRewinds(broker: Broker): Broker {
       if (property === 'tableGet') {
         return async (table: string, partition: number, key: string) =>
           table === 'geoflock.settings' ? undefined : await target.tableGet(table, partition, key);
+      }
+      const value: unknown = Reflect.get(target, property, target);
+      return typeof value === 'function' ? (value.bind(target) as unknown) : value;
+    },
+  });
+}
+
+/** Stands before each refresh of a table. */
+function withRefresh(
+  broker: Broker,
+  refreshed: (table: string, refresh: () => Promise<void>) => Promise<void>,
+): Broker {
+  return new Proxy(broker, {
+    get(target, property) {
+      if (property === 'refreshTable') {
+        return (table: string, partition: number) =>
+          refreshed(table, () => target.refreshTable(table, partition));
       }
       const value: unknown = Reflect.get(target, property, target);
       return typeof value === 'function' ? (value.bind(target) as unknown) : value;
