@@ -63,8 +63,8 @@ export class KafkaTables {
    */
   async refresh(table: string, partition: number): Promise<void> {
     const { clock, connections, log, signal } = this.#options;
-    const held = this.#current(table, partition);
-    const before = held.view.position;
+    const known = this.#current(table, partition);
+    const before = known.view.position;
     const end = await persist(() => endOffset(connections, table, partition), {
       what: `refreshing ${table}-${String(partition)}`,
       clock,
@@ -72,7 +72,9 @@ export class KafkaTables {
       signal,
       onTrouble: (error) => connections.refresh(error),
     });
-    if (end < before) {
+    // The answer may have been long in coming.
+    const held = this.#current(table, partition);
+    if (held === known && end < before) {
       held.feed.outOfRange(0, end);
     }
     held.target = Math.max(held.target, end);
@@ -82,6 +84,7 @@ export class KafkaTables {
       // Who comes while it is read joins in: the loop goes on to the later target.
       held.reading ??= this.#read(held).finally(() => {
         held.reading = undefined;
+        held.readAt = clock.now();
       });
       await held.reading;
     }
@@ -162,13 +165,18 @@ export class KafkaTables {
   }
 
   async #refreshedOnce(table: string, partition: number): Promise<TableView> {
-    const held = this.#held(table, partition);
-    held.refreshed ??= this.refresh(table, partition).catch((error: unknown) => {
-      held.refreshed = undefined;
-      throw error;
-    });
-    await held.refreshed;
-    return held.view;
+    for (;;) {
+      const held = this.#held(table, partition);
+      held.refreshed ??= this.refresh(table, partition).catch((error: unknown) => {
+        held.refreshed = undefined;
+        throw error;
+      });
+      await held.refreshed;
+      // Unless it was read anew meanwhile.
+      if (held === this.#held(table, partition)) {
+        return held.view;
+      }
+    }
   }
 
   /**

@@ -237,6 +237,40 @@ describe('the tables on Kafka', () => {
     expect(await shown()).to.deep.equal([]);
   });
 
+  it('are read anew after long for everybody who waited, where the brokers were away meanwhile', async () => {
+    put('kept', '1');
+    put('removed', '2');
+    await served(tables.refresh(TOPIC, 0));
+    broker.away = true;
+    const first = tables.refresh(TOPIC, 0);
+    await clock.advance(HOUR_MS);
+    const second = tables.refresh(TOPIC, 0);
+    await clock.advance(10);
+    broker.empty(0);
+    put('kept', '1');
+    broker.log(0).append(1, ['x', 'y', 'z'], { key: 'aborted' });
+    broker.log(0).finish(1, 'abort');
+    broker.away = false;
+    const both = Promise.all([first, second]);
+    both.catch(() => undefined);
+    // Both ask again within the longest backoff.
+    await clock.advance(2_500);
+    await served(both);
+    expect(await shown()).to.deep.equal(['kept=1']);
+  });
+
+  it('are looked at as they were read anew', async () => {
+    put('kept', '1');
+    broker.away = true;
+    const kept = tables.get(TOPIC, 0, 'kept');
+    tables.applied(TOPIC, 0, [{ key: 'own', value: Buffer.from('2'), offset: 1 }]);
+    await clock.advance(HOUR_MS);
+    put('own', '2');
+    broker.away = false;
+    await clock.advance(2_500);
+    expect(Buffer.from((await served(kept)) ?? []).toString()).to.equal('1');
+  });
+
   it('are not read anew while they are refreshed now and then', async () => {
     put('a', '1');
     await served(tables.refresh(TOPIC, 0));
