@@ -8,6 +8,7 @@ import type { LedgerOwnership } from '../ingest/ownership.ts';
 import type { FileOutcome, FoundFile, PublisherMessage } from '../publisher/messages.ts';
 import type { StandingRequests } from '../standing-requests.ts';
 import type { FileWatcherStats } from '../stats.ts';
+import { unlessAborted } from '../unless-aborted.ts';
 import { ForeignFiles } from './foreign-files.ts';
 import type { FileWatcherMessage, SweepRequest } from './messages.ts';
 import { type BrokenFile, type LookedAt, lookAt, scan, type Seen } from './scan.ts';
@@ -258,14 +259,14 @@ export class FileWatcherTask {
         files++;
         const path = 'file' in item ? item.file.path : item.broken.path;
         if (!this.#isOurs(path)) {
-          await this.#foreign.seen(path);
+          await this.#foreign.seen(path, signal);
           listing?.open.add(path);
           continue;
         }
         if ('broken' in item) {
           await this.#offerBroken(item.broken, signal);
         } else {
-          await this.#consider(item.file, found, gained);
+          await this.#consider(item.file, found, gained, signal);
         }
         if (found.has(path) || this.#offered.has(path)) {
           listing?.open.add(path);
@@ -298,7 +299,12 @@ export class FileWatcherTask {
   }
 
   /** Adds a file to the candidates when the ledger does not say that it is through. */
-  async #consider(file: Seen, found: Map<string, Candidate>, gained: ReadonlySet<number>): Promise<void> {
+  async #consider(
+    file: Seen,
+    found: Map<string, Candidate>,
+    gained: ReadonlySet<number>,
+    signal: AbortSignal,
+  ): Promise<void> {
     const { path } = file;
     const now = this.#now();
     if (this.#offered.has(path)) {
@@ -308,7 +314,8 @@ export class FileWatcherTask {
       this.#sweep?.open.delete(path);
       return;
     }
-    const standing = standingOf(await this.#own.ledger.entry(path), file, this.#own.rules);
+    const entry = await unlessAborted(this.#own.ledger.entry(path), signal);
+    const standing = standingOf(entry, file, this.#own.rules);
     if (standing === 'known') {
       this.#sweep?.open.delete(path);
       return;
@@ -464,7 +471,7 @@ export class FileWatcherTask {
     if (this.#offered.has(path)) {
       return;
     }
-    const entry = await ledger.entry(path);
+    const entry = await unlessAborted(ledger.entry(path), signal);
     const told =
       entry?.state === 'failed' && entry.problem === problem && entry.changedAt >= rules.retryFailedBefore;
     if (told) {

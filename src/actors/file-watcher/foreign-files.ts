@@ -42,11 +42,12 @@ export class ForeignFiles {
   }
 
   /** A scan has seen it. */
-  async seen(path: string): Promise<void> {
+  async seen(path: string, signal: AbortSignal): Promise<void> {
     if (this.#told) {
       return;
     }
-    if ((await this.#own.ledger.entry(path)) !== undefined) {
+    // The first look at a partition of the ledger reads it, and waits for a broker that is away.
+    if ((await unlessAborted(this.#own.ledger.entry(path), signal)) !== undefined) {
       this.#unclaimed.delete(path);
     } else if (!this.#unclaimed.has(path) && this.#unclaimed.size < MAX_WATCHED) {
       this.#unclaimed.set(path, this.#own.clock.monotonic());

@@ -133,14 +133,14 @@ describe("other replicas' files", () => {
 
     it('is told about once, with the remedy', async () => {
       shop.put('a.csv', 'x\n');
-      await files.seen('a.csv');
+      await files.seen('a.csv', NEVER);
       await clock.advance(59_000);
       await tell();
       expect(log.lines).to.deep.equal([]);
       await clock.advance(1_000);
       await tell();
       shop.put('b.csv', 'x\n');
-      await files.seen('b.csv');
+      await files.seen('b.csv', NEVER);
       await clock.advance(120_000);
       await tell();
       expect(
@@ -151,7 +151,7 @@ describe("other replicas' files", () => {
 
     it('is not told about when it was claimed meanwhile, though that was not known here', async () => {
       shop.put('a.csv', 'x\n');
-      await files.seen('a.csv');
+      await files.seen('a.csv', NEVER);
       entry('reading');
       await clock.advance(60_000);
       await tell();
@@ -160,22 +160,22 @@ describe("other replicas' files", () => {
 
     it('is not told about after the broker was away: nobody could claim it', async () => {
       shop.put('a.csv', 'x\n');
-      await files.seen('a.csv');
+      await files.seen('a.csv', NEVER);
       await clock.advance(60_000);
       outageMs = 30_000;
       await tell();
       expect(log.lines).to.deep.equal([]);
       outageMs = 0;
-      await files.seen('a.csv');
+      await files.seen('a.csv', NEVER);
       await clock.advance(60_000);
       await tell();
       expect(log.lines).to.have.lengthOf(1);
     });
 
     it('is not told about when it is gone, or has become ours', async () => {
-      await files.seen('gone.csv');
+      await files.seen('gone.csv', NEVER);
       shop.put('a.csv', 'x\n');
-      await files.seen('a.csv');
+      await files.seen('a.csv', NEVER);
       await clock.advance(60_000);
       await files.tellOfUnclaimed((path) => path !== 'a.csv', NEVER);
       expect(log.lines).to.deep.equal([]);

@@ -314,6 +314,35 @@ describe('replicas that share a folder and a log', () => {
       await until('and the other follows', () => weight('b') === 3 * ROWS);
     }));
 
+  it("a replica stops at once while it waits to see what has become of another's file", () =>
+    withReplicas(async ({ stage, start }) => {
+      let looks = 0;
+      const a = await start('a', {
+        intercept: (broker) =>
+          new Proxy(broker, {
+            get(target, property) {
+              if (property === 'tableGet') {
+                return (table: string, partition: number, key: string): Promise<Uint8Array | undefined> => {
+                  const foreign =
+                    table === 'geoflock.files' && partition === 1 && key.startsWith(FILE_PREFIX);
+                  looks += foreign ? 1 : 0;
+                  // The broker is away.
+                  return foreign ? new Promise(() => undefined) : target.tableGet(table, partition, key);
+                };
+              }
+              const value: unknown = Reflect.get(target, property, target);
+              return typeof value === 'function' ? (value.bind(target) as unknown) : value;
+            },
+          }),
+      });
+      const [name = ''] = filesOf(1, 1);
+      await stage.write(name, asFile(rowLines(10)));
+      await until('it looks at what has become of the file', () => looks > 0);
+      const begun = performance.now();
+      await stage.stop(a);
+      expect(performance.now() - begun).to.be.below(10_000);
+    }));
+
   it('a replica that may not publish the canonical model computes and serves the same', () =>
     withReplicas(async ({ stage, start }) => {
       await stage.write(filesOf(1, 1)[0] ?? '', asFile(rowLines(ROWS)));
