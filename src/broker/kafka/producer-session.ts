@@ -41,9 +41,12 @@ export class ProducerSession {
     return this.#identity?.epoch ?? -1;
   }
 
-  /** Takes a new epoch: fences every earlier session of the id, and aborts what it has not ended. */
-  async open(): Promise<void> {
-    await this.#initialize(undefined);
+  /**
+   * Takes a new epoch: fences every earlier session of the id, and aborts what it has not ended. `allowed` is
+   * asked last: nothing that may take long lies between its answer and the request that fences.
+   */
+  async open(allowed: () => Promise<void> = () => Promise.resolve()): Promise<void> {
+    await this.#initialize(undefined, allowed);
   }
 
   /**
@@ -120,9 +123,10 @@ export class ProducerSession {
     }
   }
 
-  async #initialize(expected: ProducerIdentity | undefined): Promise<void> {
+  async #initialize(expected: ProducerIdentity | undefined, allowed?: () => Promise<void>): Promise<void> {
     const { transactionalId, transactionTimeoutMs } = this.#options;
     const node = await this.coordinator();
+    await allowed?.();
     const request = initProducerIdRequest({ transactionalId, transactionTimeoutMs, expected });
     const { errorCode, ...identity } = await exchange(node, request);
     if (errorCode !== 0) {

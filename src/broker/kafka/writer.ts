@@ -80,9 +80,11 @@ export class KafkaWriter implements Writer {
     const { confirm, name, signal } = options;
     await persist(
       async () => {
-        // Before each try: the wait for a broker may be longer than the partition is ours.
-        await confirm?.();
-        await session.open();
+        // With each try: the wait for a broker may be longer than the partition is ours.
+        await session.open(async () => {
+          await confirm?.();
+          signal?.throwIfAborted();
+        });
       },
       { ...waiting(options, `opening writer ${name}`), signal },
     );

@@ -7,7 +7,14 @@ import { once } from 'node:events';
 import { type AddressInfo, connect, createServer, type Server, type Socket } from 'node:net';
 import type { KafkaBrokerOptions } from '../../../src/broker/kafka/broker.ts';
 
-export const API = { produce: 0, fetch: 1, addPartitionsToTxn: 24, endTxn: 26, initProducerId: 22 } as const;
+export const API = {
+  produce: 0,
+  fetch: 1,
+  findCoordinator: 10,
+  initProducerId: 22,
+  addPartitionsToTxn: 24,
+  endTxn: 26,
+} as const;
 
 /** What becomes of a frame. `cut` ends the connection without passing it on. */
 export type Fate = 'pass' | 'cut' | Promise<'pass' | 'cut'>;

@@ -351,6 +351,39 @@ describe('a Kafka writer', () => {
     expect(await rows(0)).to.deep.equal(['rightful']);
   });
 
+  it('asks that last: nothing that may take long lies between the answer and the fence', async () => {
+    const order: string[] = [];
+    proxy.judge = ({ apiKey, kind }) => {
+      if (kind === 'reply' && apiKey === API.findCoordinator) {
+        order.push('coordinator found');
+      } else if (kind === 'request' && apiKey === API.initProducerId) {
+        order.push('fenced');
+      }
+      return 'pass';
+    };
+    const confirm = (): Promise<void> => {
+      order.push('confirmed');
+      return Promise.resolve();
+    };
+    await open({ connections: proxied, confirm });
+    expect([...new Set(order)]).to.deep.equal(['coordinator found', 'confirmed', 'fenced']);
+  });
+
+  it('fences nobody once it was told to stop while it asks', async () => {
+    const rightful = await open();
+    const stop = new AbortController();
+    const revoked = new Error('the partition was revoked');
+    const confirm = (): Promise<void> => {
+      stop.abort(revoked);
+      return Promise.resolve();
+    };
+    expect(await failure(open({ connections: proxied, confirm, signal: stop.signal }))).to.equal(revoked);
+    // Answered after whatever the first may have sent: it goes the same way.
+    await open({ connections: proxied, transactionalId: randomName() });
+    await write(rightful, 'rightful');
+    expect(await rows(0)).to.deep.equal(['rightful']);
+  });
+
   it('commits 4 MiB over 8 partitions, and 65,000 records of a line each', async function () {
     this.timeout(60_000);
     const writer = await open();
