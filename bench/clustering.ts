@@ -6,7 +6,8 @@
 import { featuresOfPoints } from '../src/clustering/features.ts';
 import { FeatureTree } from '../src/clustering/feature-tree.ts';
 import { searchCenters } from '../src/clustering/kmeans.ts';
-import { clustersOf, type ModelSource, modelSteps } from '../src/clustering/model.ts';
+import { clustersOf, modelSteps } from '../src/clustering/model.ts';
+import type { ModelSource } from '../src/clustering/model-features.ts';
 import { createRandom } from '../src/clustering/random.ts';
 import { finish } from '../src/clustering/slices.ts';
 import { fillRegions, regionAddress, regionOf } from '../src/geo/s2.ts';

@@ -106,5 +106,6 @@ export const CLOSED_PREFIX = 'closed/';
 /** A rejected row that was redriven, by its id. */
 export const REDRIVEN_PREFIX = 'redriven/';
 
-/** Key of the settings table: the last rewind. */
+/** Keys of the settings table: the last rewind, and the clusters of the last live model. */
 export const EPOCH_KEY = 'epoch';
+export const LIVE_KEY = 'live';

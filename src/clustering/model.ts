@@ -1,36 +1,23 @@
 import type { Latitude, Longitude } from '../geo/axes.ts';
 import { angleOfChord, EARTH_RADIUS_KM, latitudeOf, longitudeOf, type UnitVector } from '../geo/sphere.ts';
 import { type CostBounds, costBoundsOf } from './bounds.ts';
-import { allocateFeatures, type FeatureColumns } from './features.ts';
-import { FeatureTree } from './feature-tree.ts';
-import { assignFeatures, searchCenters } from './kmeans.ts';
+import { type FeatureColumns, FEATURES_PER_STEP } from './features.ts';
+import { assignFeatures, searchCenters, type SearchResult } from './kmeans.ts';
 import type { Assignment, Centers } from './kmeans-passes.ts';
+import { type FeatureLimits, type ModelFeatures, modelFeatures, type ModelSource } from './model-features.ts';
 import { finish, type Steps } from './slices.ts';
 
-/** One region's features and their place in the fixed order: by region, then by partition. */
-export interface ModelSource {
-  readonly region: number;
-  readonly partition: number;
-  readonly tree: FeatureTree;
-}
-
-export interface ModelOptions {
+export interface ModelOptions extends FeatureLimits {
   /** Number of clusters asked for, at least 1. */
   readonly k: number;
-  /** Centers of an earlier model to start from; none in a canonical model. */
-  readonly warmStart?: Centers;
   /** Seed of the search. Default 1. */
   readonly seed?: number;
   /** Seedings of the search. Default 8. */
   readonly seedings?: number;
-  /** The search sees at most so many features. Default 20,000. */
-  readonly searchFeatures?: number;
-  /** Above so many features the clusters are made of the coarsened ones. Default 2,000,000 (80 MB). */
-  readonly assignFeatures?: number;
 }
 
 export interface Cluster {
-  /** 1 for the heaviest. */
+  /** In a canonical model the rank, 1 for the heaviest; in a live one it stays the same for life. */
   readonly id: number;
   readonly longitude: Longitude;
   readonly latitude: Latitude;
@@ -61,9 +48,6 @@ export interface Model {
 /** A model before its rows' own cells were looked at. */
 export type UnboundedModel = Omit<Model, 'costBounds'>;
 
-const SEARCH_FEATURES = 20_000;
-const ASSIGN_FEATURES = 2_000_000;
-const FEATURES_PER_STEP = 1024;
 /** Below this length of a center its direction is noise. */
 const NO_DIRECTION = 1e-9;
 /** Squared lengths this near to 1 are 1 but for rounding. */
@@ -75,26 +59,26 @@ export function buildModel(sources: Iterable<ModelSource>, options: ModelOptions
 }
 
 /**
- * The global clusters of all regions' features: coarsened to what the search can afford, searched, and
- * then every feature assigned to its nearest center. A pure function of the arguments; the order of
- * the sources is part of them, and checked.
+ * The canonical model: the global clusters of all regions' features, coarsened to what the search can
+ * afford and searched without knowledge of any model before. A pure function of the arguments; the order
+ * of the sources is part of them, and checked.
  * @throws RangeError when the sources are not in strictly ascending (region, partition) order.
  */
 export function* modelSteps(sources: Iterable<ModelSource>, options: ModelOptions): Steps<Model> {
-  const { k, warmStart, seed = 1, seedings = 8 } = options;
-  const trees = inOrder(sources);
-  const count = trees.reduce((total, tree) => total + tree.count, 0);
-  const searchFeatures = options.searchFeatures ?? SEARCH_FEATURES;
-  const all =
-    count <= (options.assignFeatures ?? ASSIGN_FEATURES) ? yield* columnsOf(trees, count) : undefined;
-  const coarse = all !== undefined && count <= searchFeatures ? all : yield* coarsened(trees, searchFeatures);
-  const found = yield* searchCenters(coarse, {
-    k,
-    seed,
-    seedings,
-    ...(warmStart === undefined ? {} : { warmStart }),
-  });
-  const model = yield* clustersOf(all ?? coarse, k, found.centers);
+  const features = yield* modelFeatures(sources, options);
+  const { centers } = yield* coldSearch(features, options);
+  return yield* modelOf(features, options.k, centers);
+}
+
+/** The search that starts from nothing but the seed. */
+export function* coldSearch({ coarse }: ModelFeatures, options: ModelOptions): Steps<SearchResult> {
+  const { k, seed = 1, seedings = 8 } = options;
+  return yield* searchCenters(coarse, { k, seed, seedings });
+}
+
+/** The model that given centers make: every feature at its nearest center, and what that costs. */
+export function* modelOf({ all, coarse, trees }: ModelFeatures, k: number, given: Centers): Steps<Model> {
+  const model = yield* clustersOf(all ?? coarse, k, given);
   const { clusters, cost, weight } = model;
   const centers = clusters.map(({ center }) => center);
   const { lower, upper } = yield* costBoundsOf(trees, centers);
@@ -142,60 +126,6 @@ interface Draft {
   cost: number;
   /** Weighted sum of squared angles, radians. */
   angles: number;
-}
-
-function inOrder(sources: Iterable<ModelSource>): readonly FeatureTree[] {
-  const trees: FeatureTree[] = [];
-  let before: ModelSource | undefined;
-  for (const source of sources) {
-    if (before !== undefined && (source.region - before.region || source.partition - before.partition) <= 0) {
-      throw new RangeError(
-        `region ${String(source.region)} of partition ${String(source.partition)} follows ` +
-          `region ${String(before.region)} of partition ${String(before.partition)}: not in ascending order`,
-      );
-    }
-    before = source;
-    trees.push(source.tree);
-  }
-  return trees;
-}
-
-function* columnsOf(trees: readonly FeatureTree[], count: number): Steps<FeatureColumns> {
-  const columns = allocateFeatures(count);
-  let at = 0;
-  for (const tree of trees) {
-    tree.forEachFeature((weight, x, y, z, sse) => {
-      columns.weight[at] = weight;
-      columns.x[at] = x;
-      columns.y[at] = y;
-      columns.z[at] = z;
-      columns.sse[at] = sse;
-      at++;
-    });
-    yield;
-  }
-  return columns;
-}
-
-function* coarsened(trees: readonly FeatureTree[], limit: number): Steps<FeatureColumns> {
-  const sphere = new FeatureTree('sphere', limit);
-  for (const tree of trees) {
-    const columns = finish(columnsOf([tree], tree.count));
-    for (let from = 0; from < columns.count; from += FEATURES_PER_STEP) {
-      const to = Math.min(columns.count, from + FEATURES_PER_STEP);
-      for (let f = from; f < to; f++) {
-        sphere.insertFeature(
-          columns.weight[f] as number,
-          columns.x[f] as number,
-          columns.y[f] as number,
-          columns.z[f] as number,
-          columns.sse[f] as number,
-        );
-      }
-      yield;
-    }
-  }
-  return yield* columnsOf([sphere], sphere.count);
 }
 
 /** Weighted means by the updating formula: equal means stay as they are, bit for bit. */

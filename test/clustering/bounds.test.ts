@@ -1,25 +1,12 @@
 import { expect } from 'chai';
 import fc from 'fast-check';
 import { type CostBounds, costBoundsOf } from '../../src/clustering/bounds.ts';
-import { FeatureTree } from '../../src/clustering/feature-tree.ts';
-import { buildModel, type ModelSource } from '../../src/clustering/model.ts';
+import { buildModel } from '../../src/clustering/model.ts';
 import { createRandom } from '../../src/clustering/random.ts';
 import { finish } from '../../src/clustering/slices.ts';
-import { regionAddress, regionOf } from '../../src/geo/s2.ts';
 import { unitVector, type UnitVector } from '../../src/geo/sphere.ts';
 import { latitude, longitude } from '../../src/geo/axes.ts';
-import { cityPoints, type Points, pointsAt, spherePoints } from './points.ts';
-
-function sourcesOf({ x, y, z }: Points, limit: number, level = 3): ModelSource[] {
-  const trees = new Map<number, FeatureTree>();
-  for (let row = 0; row < x.length; row++) {
-    const region = regionOf(x[row] as number, y[row] as number, z[row] as number, level);
-    const tree = trees.get(region) ?? new FeatureTree(regionAddress(region, level), limit);
-    trees.set(region, tree);
-    tree.insertColumns(x, y, z, row, row + 1);
-  }
-  return [...trees].sort((a, b) => a[0] - b[0]).map(([region, tree]) => ({ region, partition: 0, tree }));
-}
+import { cityPoints, type Points, pointsAt, sourcesOf, spherePoints } from './points.ts';
 
 /** Each row at its nearest center, with Neumaier's compensated sum: exact to the last places. */
 function trueCost({ x, y, z }: Points, centers: readonly UnitVector[]): number {

@@ -5,23 +5,11 @@ import { FeatureTree } from '../../src/clustering/feature-tree.ts';
 import { serializeGeoJson, serializeModel } from '../../src/clustering/geojson.ts';
 import { searchCenters } from '../../src/clustering/kmeans.ts';
 import type { Centers } from '../../src/clustering/kmeans-passes.ts';
-import { buildModel, clustersOf, type Model, type ModelSource } from '../../src/clustering/model.ts';
+import { buildModel, clustersOf, type Model } from '../../src/clustering/model.ts';
+import type { ModelSource } from '../../src/clustering/model-features.ts';
 import { finish } from '../../src/clustering/slices.ts';
-import { regionAddress, regionOf } from '../../src/geo/s2.ts';
 import { EARTH_RADIUS_KM, greatCircleKm, type UnitVector } from '../../src/geo/sphere.ts';
-import { cityPoints, type Points, pointsAt, spherePoints } from './points.ts';
-
-/** One summary a region of level 3, as the actors keep them. */
-function sourcesOf(points: Points, limit = 2000): ModelSource[] {
-  const trees = new Map<number, FeatureTree>();
-  for (let row = 0; row < points.x.length; row++) {
-    const region = regionOf(points.x[row] as number, points.y[row] as number, points.z[row] as number, 3);
-    const tree = trees.get(region) ?? new FeatureTree(regionAddress(region, 3), limit);
-    trees.set(region, tree);
-    tree.insertColumns(points.x, points.y, points.z, row, row + 1);
-  }
-  return [...trees].sort((a, b) => a[0] - b[0]).map(([region, tree]) => ({ region, partition: 0, tree }));
-}
+import { cityPoints, type Points, pointsAt, sourcesOf, spherePoints } from './points.ts';
 
 function sphereSource(points: Points): ModelSource[] {
   const tree = new FeatureTree('sphere', 2000);
@@ -206,19 +194,6 @@ describe('buildModel', () => {
     expect(searched.cost).to.be.at.most(coarse.cost * 1.0001);
     const centers = coarse.clusters.map(({ center }) => center);
     expect(rawCost(points, centers) / coarse.cost).to.be.within(0.95, 1);
-  });
-
-  it('tries the centers of the model before first', () => {
-    const points = cityPoints(2_000, 6, 5);
-    const features = featuresOfPoints(points.x, points.y, points.z);
-    const good = finish(searchCenters(features, { k: 6, seedings: 16 }));
-    const sources = sourcesOf(points);
-    const [cold, warm] = [1, 2].map((seed) =>
-      buildModel(sources, { k: 6, seed, seedings: 0, warmStart: good.centers }),
-    );
-    // Without any seeding the result can come from the warm start alone.
-    expect(cold).to.deep.equal(warm);
-    expect((warm?.cost ?? 0) / good.cost).to.be.within(0.99, 1.01);
   });
 
   it('costs within 1 % of k-means over the raw points', () => {

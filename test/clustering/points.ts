@@ -1,5 +1,7 @@
+import { FeatureTree } from '../../src/clustering/feature-tree.ts';
+import type { ModelSource } from '../../src/clustering/model-features.ts';
 import { createRandom } from '../../src/clustering/random.ts';
-import { regionOf } from '../../src/geo/s2.ts';
+import { regionAddress, regionOf } from '../../src/geo/s2.ts';
 import { fillUnitVectors } from '../../src/geo/sphere.ts';
 
 export interface Points {
@@ -58,4 +60,16 @@ export function within(points: Points, region: number, level: number): Points {
   const pick = (column: Float64Array): Float64Array =>
     Float64Array.from(rows, (row) => column[row] as number);
   return { x: pick(points.x), y: pick(points.y), z: pick(points.z) };
+}
+
+/** One summary a region, as the actors keep them. */
+export function sourcesOf({ x, y, z }: Points, limit = 2000, level = 3): ModelSource[] {
+  const trees = new Map<number, FeatureTree>();
+  for (let row = 0; row < x.length; row++) {
+    const region = regionOf(x[row] as number, y[row] as number, z[row] as number, level);
+    const tree = trees.get(region) ?? new FeatureTree(regionAddress(region, level), limit);
+    trees.set(region, tree);
+    tree.insertColumns(x, y, z, row, row + 1);
+  }
+  return [...trees].sort((a, b) => a[0] - b[0]).map(([region, tree]) => ({ region, partition: 0, tree }));
 }

@@ -1,6 +1,8 @@
 import type { Broker, Membership } from '../../broker/broker.ts';
+import { liveModelSteps } from '../../clustering/live-model.ts';
 import { type Model, type ModelOptions, modelSteps } from '../../clustering/model.ts';
-import { finishInSlices } from '../../clustering/slices.ts';
+import type { ModelSource } from '../../clustering/model-features.ts';
+import { finishInSlices, type Steps } from '../../clustering/slices.ts';
 import type { ActorContext, ActorDefinition } from '../../system/actor.ts';
 import { nextTurn } from '../../system/event-loop.ts';
 import type { Schedule, Scheduler } from '../../system/schedule.ts';
@@ -13,7 +15,6 @@ import { committedCounts, committedSummaries, refreshSummaries } from './committ
 import type { AggregatorMessage, PublishedModel } from './messages.ts';
 import { followModels } from './model-follower.ts';
 import { ModelWriter } from './model-writer.ts';
-import type { ModelKind } from './published-model.ts';
 import { writeReport } from './report-files.ts';
 
 export interface AggregatorDependencies {
@@ -78,6 +79,12 @@ export function centroidAggregatorActor(own: AggregatorDependencies): ActorDefin
   };
 }
 
+/** What was made of the committed summaries, and which those were. */
+interface Built<T> {
+  readonly made: T;
+  readonly of: Pick<PublishedModel, 'epoch' | 'nextOffsets'>;
+}
+
 class Aggregator {
   readonly #own: AggregatorDependencies;
   readonly #context: ActorContext<AggregatorMessage>;
@@ -97,7 +104,14 @@ class Aggregator {
     this.#context = context;
     const { broker, topics } = own;
     const { clock, log, signal } = context;
-    this.#writer = new ModelWriter({ broker, topic: topics.models, clock, log, signal });
+    this.#writer = new ModelWriter({
+      broker,
+      topic: topics.models,
+      settings: topics.settings,
+      clock,
+      log,
+      signal,
+    });
     this.#joined = new Promise((resolve) => {
       context.background(async () => {
         this.#membership = await this.#join();
@@ -131,12 +145,12 @@ class Aggregator {
     }
     this.#changed = false;
     const begun = this.#context.clock.monotonic();
-    const published = await this.#build();
-    if (published !== undefined && (await this.#writer.publish('live', published))) {
-      await this.#serve(published, begun);
-    } else {
+    const published = await this.#publishNext();
+    if (published === undefined) {
       this.#changed = true;
       this.#published = undefined;
+    } else {
+      await this.#serve(published, begun);
     }
   }
 
@@ -146,10 +160,10 @@ class Aggregator {
     await atMost(clock, JOIN_PATIENCE_MS, unlessAborted(this.#joined, signal));
     const begun = clock.monotonic();
     const published = await this.#buildOfOneEpoch();
-    let done = await this.#publishIfOwner('canonical', published);
+    let done = await this.#writer.publishCanonical(published);
     for (let tries = 1; !done && this.#writer.owned && tries < CANONICAL_TRIES; tries++) {
       await pause(clock, RETRY_MS, signal);
-      done = await this.#publishIfOwner('canonical', published);
+      done = await this.#writer.publishCanonical(published);
     }
     if (!done) {
       log.info({}, 'the model is served here and not published: another replica owns the models topic');
@@ -164,8 +178,26 @@ class Aggregator {
     await this.#writer.revoked();
   }
 
-  async #publishIfOwner(kind: ModelKind, published: PublishedModel): Promise<boolean> {
-    return this.#writer.owned && (await this.#writer.publish(kind, published));
+  /** The model that follows the last live one; undefined when it could not be published now. */
+  async #publishNext(): Promise<PublishedModel | undefined> {
+    const { model: options } = this.#own;
+    const before = await this.#writer.lineage();
+    if (before === undefined) {
+      return undefined;
+    }
+    const next = await this.#build((sources) => liveModelSteps(sources, options, before.clusters));
+    if (next === undefined) {
+      return undefined;
+    }
+    const { events, live, model } = next.made;
+    const published = { ...next.of, model, events };
+    if (!(await this.#writer.publishLive(published, before, live))) {
+      return undefined;
+    }
+    for (const event of events) {
+      this.#context.log.debug(event, 'cluster');
+    }
+    return published;
   }
 
   #join(): Promise<Membership> {
@@ -220,9 +252,9 @@ class Aggregator {
     const { clock, log, signal } = this.#context;
     for (let tries = 0; ; tries++) {
       signal.throwIfAborted();
-      const published = await this.#build();
-      if (published !== undefined) {
-        return published;
+      const built = await this.#build((sources) => modelSteps(sources, this.#own.model));
+      if (built !== undefined) {
+        return { ...built.of, model: built.made, events: [] };
       }
       if (tries === 0) {
         log.info({}, 'a rewind is under way: the model waits until all partitions have begun anew');
@@ -232,8 +264,8 @@ class Aggregator {
   }
 
   /** Undefined while not all partitions are of the current epoch. */
-  async #build(): Promise<PublishedModel | undefined> {
-    const { broker, model: options, partitions, topics } = this.#own;
+  async #build<T>(make: (sources: readonly ModelSource[]) => Steps<T>): Promise<Built<T> | undefined> {
+    const { broker, partitions, topics } = this.#own;
     const { clock, signal } = this.#context;
     const epoch = (await unlessAborted(currentEpoch(broker, topics.settings), signal)).number;
     await refreshSummaries(broker, topics.regions, partitions, signal);
@@ -241,13 +273,13 @@ class Aggregator {
     if ([...epochs].some((one) => one !== epoch)) {
       return undefined;
     }
-    const model = await finishInSlices(modelSteps(sources, options), {
+    const made = await finishInSlices(make(sources), {
       now: () => clock.monotonic(),
       pause: nextTurn,
       sliceMs: SLICE_MS,
       signal,
     });
-    return { model, nextOffsets, epoch };
+    return { made, of: { nextOffsets, epoch } };
   }
 
   async #serve({ model }: PublishedModel, begun: number): Promise<void> {

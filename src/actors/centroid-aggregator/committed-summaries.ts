@@ -1,5 +1,5 @@
 import type { Broker } from '../../broker/broker.ts';
-import type { ModelSource } from '../../clustering/model.ts';
+import type { ModelSource } from '../../clustering/model-features.ts';
 import { RegionSummary } from '../../clustering/region-summary.ts';
 import { decodeProgress, type PartitionProgress } from '../partition/progress.ts';
 import { joinChunks, parseSummaryKey } from '../partition/summary-chunks.ts';

@@ -1,3 +1,4 @@
+import type { ClusterEvent } from '../../clustering/identity.ts';
 import type { Model } from '../../clustering/model.ts';
 
 export type AggregatorMessage =
@@ -18,6 +19,8 @@ export interface PublishedModel {
   readonly model: Model;
   /** Next offset of each input partition the model reflects. */
   readonly nextOffsets: readonly number[];
+  /** What became of the clusters of the live model before; none with a canonical one. */
+  readonly events: readonly ClusterEvent[];
   /** How many rewinds there were before: all offsets are of this epoch. */
   readonly epoch: number;
 }

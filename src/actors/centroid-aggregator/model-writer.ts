@@ -1,9 +1,13 @@
 import type { Broker, Membership, Writer } from '../../broker/broker.ts';
 import type { Clock } from '../../system/clock.ts';
 import type { Logger } from '../../system/logger.ts';
+import type { LiveClusters } from '../../clustering/identity.ts';
 import { commitWhenThereIsRoom } from '../commit.ts';
 import { type Claim, isWriterLost, openOwnedWriter } from '../owned-writer.ts';
-import { atMost } from '../unless-aborted.ts';
+import { SETTINGS_PARTITION } from '../rewind/epoch.ts';
+import { LIVE_KEY } from '../topics.ts';
+import { atMost, unlessAborted } from '../unless-aborted.ts';
+import { encodeLiveClusters, lastLiveClusters } from './live-clusters.ts';
 import type { PublishedModel } from './messages.ts';
 import { encodePublished, type ModelKind } from './published-model.ts';
 
@@ -14,19 +18,35 @@ const HAND_OVER_MS = 5_000;
 export interface ModelWriterDependencies {
   readonly broker: Broker;
   readonly topic: string;
+  /** The table with the clusters of the last live model. */
+  readonly settings: string;
   readonly clock: Clock;
   readonly log: Logger;
   readonly signal: AbortSignal;
 }
 
+/** What is committed as the clusters of the last live model: undefined before the first one. */
+export interface Lineage {
+  readonly clusters: LiveClusters | undefined;
+}
+
+interface Opened {
+  readonly writer: Writer;
+  lineage: Lineage;
+}
+
 interface Held {
   readonly claim: Claim;
   readonly stop: AbortController;
-  writer: Writer | undefined;
+  opened: Opened | undefined;
   busy: Promise<void>;
 }
 
-/** The right to publish models, as long as the group gives it; the fenced writer is opened when needed. */
+/**
+ * The right to publish models, as long as the group gives it. The fenced writer is opened when needed;
+ * then nobody else can publish, and the clusters of the last live model are read. As long as the writer
+ * lasts they are those that were published with it.
+ */
 export class ModelWriter {
   readonly #own: ModelWriterDependencies;
   #held: Held | undefined;
@@ -42,7 +62,7 @@ export class ModelWriter {
 
   assigned(membership: Membership): void {
     const claim = { partition: 0, membership };
-    this.#held = { claim, stop: new AbortController(), writer: undefined, busy: Promise.resolve() };
+    this.#held = { claim, stop: new AbortController(), opened: undefined, busy: Promise.resolve() };
   }
 
   async revoked(): Promise<void> {
@@ -51,51 +71,99 @@ export class ModelWriter {
     if (held !== undefined) {
       held.stop.abort();
       await atMost(this.#own.clock, HAND_OVER_MS, held.busy);
-      await held.writer?.close();
+      await held.opened?.writer.close();
     }
   }
 
+  /** What a live model is to follow; undefined when it is not known now, or not this process's to know. */
+  async lineage(): Promise<Lineage | undefined> {
+    return this.#whileHeld(async (held) => (await this.#open(held)).lineage);
+  }
+
+  /** Publishes a canonical model; see `publishLive`. */
+  async publishCanonical(published: PublishedModel): Promise<boolean> {
+    const done = await this.#whileHeld(async (held) =>
+      this.#commit(held, await this.#open(held), 'canonical', published),
+    );
+    return done === true;
+  }
+
   /**
-   * Appends a model to the topic.
-   * @returns false when it was not published, or is not known to be: the topic is another's, or the
-   * writer was lost; the next time opens another.
+   * Appends a live model to the topic, and commits with it what the next one is to follow.
+   * @returns false when it was not published, or is not known to be: the topic is another's, the writer was
+   * lost and the next time opens another, or `before` is not the last one any more.
    */
-  async publish(kind: ModelKind, published: PublishedModel): Promise<boolean> {
+  async publishLive(published: PublishedModel, before: Lineage, live: LiveClusters): Promise<boolean> {
+    const done = await this.#whileHeld(async (held) => {
+      const { opened } = held;
+      if (opened?.lineage !== before || !(await this.#commit(held, opened, 'live', published, live))) {
+        return false;
+      }
+      opened.lineage = { clusters: live };
+      return true;
+    });
+    return done === true;
+  }
+
+  async #whileHeld<T>(work: (held: Held) => Promise<T>): Promise<T | undefined> {
     const held = this.#held;
     if (held === undefined) {
-      return false;
+      return undefined;
     }
-    const publishing = this.#append(held, kind, published);
-    held.busy = publishing.then(
+    const working = work(held);
+    held.busy = working.then(
       () => undefined,
       () => undefined,
     );
     try {
-      return await publishing;
+      return await working;
     } catch (error) {
       const { log, signal } = this.#own;
       if (signal.aborted || !(isWriterLost(error) || held.stop.signal.aborted)) {
         throw error;
       }
       log.warn({ problem: String(error) }, 'model not published: it will be with the next');
-      const { writer } = held;
-      held.writer = undefined;
-      await writer?.close();
-      return false;
+      const { opened } = held;
+      held.opened = undefined;
+      await opened?.writer.close();
+      return undefined;
     }
   }
 
-  async #append(held: Held, kind: ModelKind, published: PublishedModel): Promise<boolean> {
-    const { broker, clock, log, topic } = this.#own;
-    const { signal } = held.stop;
-    held.writer ??= await openOwnedWriter(broker, WRITER, held.claim, { clock, log, signal });
+  async #open(held: Held): Promise<Opened> {
+    if (held.opened === undefined) {
+      const { broker, clock, log, settings } = this.#own;
+      const { signal } = held.stop;
+      const writer = await openOwnedWriter(broker, WRITER, held.claim, { clock, log, signal });
+      try {
+        const clusters = await unlessAborted(lastLiveClusters(broker, settings), signal);
+        held.opened = { writer, lineage: { clusters } };
+      } catch (error) {
+        await writer.close();
+        throw error;
+      }
+    }
+    return held.opened;
+  }
+
+  async #commit(
+    held: Held,
+    { writer }: Opened,
+    kind: ModelKind,
+    published: PublishedModel,
+    live?: LiveClusters,
+  ): Promise<boolean> {
+    const { clock, log, settings, topic } = this.#own;
     const value = encodePublished(kind, published);
     const committed = await commitWhenThereIsRoom(
-      held.writer,
+      writer,
       (transaction) => {
         transaction.append(topic, 0, [{ key: kind, value, timestamp: clock.now() }]);
+        if (live !== undefined) {
+          transaction.put(settings, SETTINGS_PARTITION, LIVE_KEY, encodeLiveClusters(live));
+        }
       },
-      { clock, log, signal },
+      { clock, log, signal: held.stop.signal },
     );
     await committed?.flushed;
     return committed !== undefined;

@@ -1,4 +1,5 @@
 import { serializeModel } from '../../clustering/geojson.ts';
+import type { ClusterEvent } from '../../clustering/identity.ts';
 import type { Model } from '../../clustering/model.ts';
 import type { PublishedModel } from './messages.ts';
 
@@ -6,8 +7,11 @@ export type ModelKind = 'live' | 'canonical';
 
 const FORMAT_VERSION = 1;
 
-/** A record of the models topic: a model and the offsets it reflects. */
-export function encodePublished(kind: ModelKind, { epoch, model, nextOffsets }: PublishedModel): Uint8Array {
+/** A record of the models topic: a model, the offsets it reflects, and how it differs from the live one before. */
+export function encodePublished(
+  kind: ModelKind,
+  { epoch, events, model, nextOffsets }: PublishedModel,
+): Uint8Array {
   return new TextEncoder().encode(
     JSON.stringify({
       version: FORMAT_VERSION,
@@ -15,18 +19,27 @@ export function encodePublished(kind: ModelKind, { epoch, model, nextOffsets }: 
       epoch,
       nextOffsets,
       model: JSON.parse(serializeModel(model)) as unknown,
+      events,
     }),
   );
 }
 
 /** @throws Error when the record was written by a format this version does not know. */
 export function decodePublished(bytes: Uint8Array): PublishedModel & { readonly kind: ModelKind } {
-  const { version, kind, epoch, model, nextOffsets } = JSON.parse(new TextDecoder().decode(bytes)) as {
+  const {
+    version,
+    kind,
+    epoch,
+    events = [],
+    model,
+    nextOffsets,
+  } = JSON.parse(new TextDecoder().decode(bytes)) as {
     version: unknown;
     kind: ModelKind;
     epoch: number;
     model: Model;
     nextOffsets: readonly number[];
+    events?: readonly ClusterEvent[];
   };
   if (version !== FORMAT_VERSION) {
     throw new Error(
@@ -34,5 +47,5 @@ export function decodePublished(bytes: Uint8Array): PublishedModel & { readonly 
         'a replica is of another version of Geoflock; run the same in all',
     );
   }
-  return { kind, epoch, model, nextOffsets };
+  return { kind, epoch, events, model, nextOffsets };
 }

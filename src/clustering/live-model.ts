@@ -1,0 +1,123 @@
+import { chordOfAngle, EARTH_RADIUS_KM } from '../geo/sphere.ts';
+import { type FeatureColumns, FEATURES_PER_STEP } from './features.ts';
+import { type ClusterEvent, type Flow, type LiveClusters, succeed } from './identity.ts';
+import { assignFeatures, searchCenters } from './kmeans.ts';
+import type { Centers } from './kmeans-passes.ts';
+import { type Cluster, coldSearch, type Model, type ModelOptions, modelOf } from './model.ts';
+import { type ModelFeatures, modelFeatures, type ModelSource } from './model-features.ts';
+import type { Steps } from './slices.ts';
+
+export interface LiveModel {
+  readonly model: Model;
+  /** What the next live model is to know of this one. */
+  readonly live: LiveClusters;
+  readonly events: readonly ClusterEvent[];
+}
+
+/** The centers before stay, moved to where their rows are, unless others cost so much less. */
+const GAIN = 0.01;
+/** Within so many radii nearly all rows of a cluster are found: 0.9999 of a normal distribution. */
+const REACH_RADII = 3;
+/** Also a single place has surroundings. */
+const LEAST_REACH_KM = 1;
+
+/**
+ * The model that follows `before`, the last live one: its centers go on where they can, and so do the ids
+ * of its clusters. Without one it is the canonical model. A pure function of the arguments.
+ *
+ * The centers before are moved by Lloyd's iteration to where the rows are now. Those of a search from
+ * nothing take their place only when they cost less by more than GAIN: clusters that are as good as others
+ * do not come and go.
+ * @throws RangeError when the sources are not in strictly ascending (region, partition) order.
+ */
+export function* liveModelSteps(
+  sources: Iterable<ModelSource>,
+  options: ModelOptions,
+  before: LiveClusters | undefined,
+): Steps<LiveModel> {
+  const { k } = options;
+  const features = yield* modelFeatures(sources, options);
+  const centers = yield* liveCenters(features, options, before);
+  const model = yield* modelOf(features, k, centers);
+  if (before !== undefined && model.clusters.length === 0) {
+    // No rows say nothing about the clusters.
+    return { model, live: before, events: [] };
+  }
+  const flows = before === undefined ? [] : yield* flowsOf(features.coarse, before, centersOf(model));
+  const { events, ids, live } = yield* succeed(before, model.clusters, flows);
+  const clusters = model.clusters.map((cluster, index) => ({ ...cluster, id: ids[index] as number }));
+  return { model: { ...model, clusters }, live, events };
+}
+
+function* liveCenters(
+  features: ModelFeatures,
+  options: ModelOptions,
+  before: LiveClusters | undefined,
+): Steps<Centers> {
+  const cold = yield* coldSearch(features, options);
+  // Of more than k the heaviest go on.
+  const warmStart = centersOf(before, options.k);
+  if (warmStart.count === 0) {
+    return cold.centers;
+  }
+  const warm = yield* searchCenters(features.coarse, { ...options, seedings: 0, warmStart });
+  return cold.cost < (1 - GAIN) * warm.cost ? cold.centers : warm.centers;
+}
+
+function centersOf(
+  model: { readonly clusters: readonly Pick<Cluster, 'center'>[] } | undefined,
+  most = Infinity,
+): Centers {
+  const centers = (model?.clusters ?? []).slice(0, most).map(({ center }) => center);
+  const [x, y, z] = [0, 1, 2].map((axis) =>
+    Float64Array.from(centers, (center) => center[axis] as number),
+  ) as [Float64Array, Float64Array, Float64Array];
+  return { count: centers.length, x, y, z };
+}
+
+/** For each cluster before the flows to the new ones, the heaviest first, of equals that to the nearest. */
+function* flowsOf(
+  features: FeatureColumns,
+  { clusters }: LiveClusters,
+  now: Centers,
+): Steps<readonly Flow[]> {
+  const before = centersOf({ clusters });
+  if (before.count === 0) {
+    return [];
+  }
+  const { cluster: lefts, distance } = yield* assignFeatures(features, before);
+  const { cluster: rights } = yield* assignFeatures(features, now);
+  const reaches = clusters.map(({ radiusKm }) => reachOf(radiusKm));
+  const flows = new Map<number, { left: number; right: number; near: number; far: number; apart: number }>();
+  for (let f = 0; f < features.count; f++) {
+    const left = lefts[f] as number;
+    const right = rights[f] as number;
+    const pair = left * now.count + right;
+    let flow = flows.get(pair);
+    if (flow === undefined) {
+      flow = { left, right, near: 0, far: 0, apart: squaredChord(before, left, now, right) };
+      flows.set(pair, flow);
+    }
+    const reached = (distance[f] as number) <= (reaches[left] as number);
+    flow[reached ? 'near' : 'far'] += features.weight[f] as number;
+    if (f % FEATURES_PER_STEP === FEATURES_PER_STEP - 1) {
+      yield;
+    }
+  }
+  return [...flows.values()].sort(
+    (a, b) => a.left - b.left || b.near - a.near || b.far - a.far || a.apart - b.apart || a.right - b.right,
+  );
+}
+
+/** Squared chord from a center up to which rows are within reach of a cluster of this radius. */
+function reachOf(radiusKm: number): number {
+  const km = Math.max(LEAST_REACH_KM, REACH_RADII * radiusKm);
+  return chordOfAngle(Math.min(Math.PI, km / EARTH_RADIUS_KM));
+}
+
+function squaredChord(a: Centers, i: number, b: Centers, j: number): number {
+  const dx = (a.x[i] as number) - (b.x[j] as number);
+  const dy = (a.y[i] as number) - (b.y[j] as number);
+  const dz = (a.z[i] as number) - (b.z[j] as number);
+  return dx * dx + dy * dy + dz * dz;
+}

@@ -1,0 +1,227 @@
+import { expect } from 'chai';
+import fc from 'fast-check';
+import type { LiveClusters } from '../../src/clustering/identity.ts';
+import { type LiveModel, liveModelSteps } from '../../src/clustering/live-model.ts';
+import { buildModel, type Cluster, type ModelOptions } from '../../src/clustering/model.ts';
+import { createRandom } from '../../src/clustering/random.ts';
+import { finish } from '../../src/clustering/slices.ts';
+import { latitude, longitude } from '../../src/geo/axes.ts';
+import { greatCircleKm, unitVector, type UnitVector } from '../../src/geo/sphere.ts';
+import { cityPoints, type Points, pointsAt, sourcesOf, spherePoints } from './points.ts';
+
+type Spot = readonly [east: number, north: number, rows: number];
+
+const at = (east: number, north: number): UnitVector =>
+  unitVector({ longitude: longitude(east), latitude: latitude(north) });
+
+/** Rows around spots, within about 10 km. */
+function crowd(spots: readonly Spot[], seed = 1): Points {
+  const random = createRandom(seed);
+  const jitter = (): number => 0.2 * (random() - 0.5);
+  return pointsAt(
+    spots.flatMap(([east, north, rows]) =>
+      Array.from({ length: rows }, (): [number, number] => [east + jitter(), north + jitter()]),
+    ),
+  );
+}
+
+function live(points: Points, options: ModelOptions, before?: LiveClusters): LiveModel {
+  return finish(liveModelSteps(sourcesOf(points), { seedings: 4, ...options }, before));
+}
+
+/** The cluster within 50 km of a place. */
+function clusterNear(clusters: readonly Cluster[], [east, north]: Spot): Cluster | undefined {
+  return clusters.find((one) => greatCircleKm(at(one.longitude, one.latitude), at(east, north)) < 50);
+}
+
+describe('a live model', () => {
+  it('without one before is the canonical one, each cluster born', () => {
+    const points = cityPoints(3_000, 6, 2);
+    const { events, live: state, model } = live(points, { k: 6 });
+    expect(model).to.deep.equal(buildModel(sourcesOf(points), { k: 6, seedings: 4 }));
+    expect(events).to.deep.equal(model.clusters.map(({ id }) => ({ type: 'born', id })));
+    expect(state.nextId).to.equal(7);
+  });
+
+  it('of the same rows again is the same, and nothing has happened', () => {
+    fc.assert(
+      fc.property(fc.integer(), fc.integer({ min: 1, max: 9 }), fc.boolean(), (seed, k, wide) => {
+        const points = wide ? spherePoints(700, seed) : cityPoints(700, 7, seed);
+        const first = live(points, { k });
+        const again = live(points, { k }, first.live);
+        const weights = ({ model }: LiveModel): (readonly [number, number])[] =>
+          model.clusters.map(({ id, weight }) => [id, weight] as const).sort((a, b) => a[0] - b[0]);
+        expect(weights(again)).to.deep.equal(weights(first));
+        expect(again.events).to.deep.equal([]);
+        expect(again.live.nextId).to.equal(first.live.nextId);
+        expect(again.model.cost / first.model.cost).to.be.closeTo(1, 1e-9);
+      }),
+      { numRuns: 25 },
+    );
+  });
+
+  it('keeps the id of a cluster that wanders across the map and changes its rank', () => {
+    const spotsAt = (turn: number): Spot[] => [
+      [-30 + 3 * turn, 10, 300 + 20 * turn],
+      [60, 40, 400],
+      [100, -30, 350],
+    ];
+    let state = live(crowd(spotsAt(0)), { k: 3 });
+    const [wanderer, second, third] = spotsAt(0).map((spot) => clusterNear(state.model.clusters, spot)?.id);
+    const events = [];
+    for (let turn = 1; turn <= 12; turn++) {
+      const spots = spotsAt(turn);
+      state = live(crowd(spots, turn), { k: 3 }, state.live);
+      const ids = spots.map((spot) => clusterNear(state.model.clusters, spot)?.id);
+      expect(ids).to.deep.equal([wanderer, second, third]);
+      events.push(...state.events.filter(({ type }) => type !== 'moved'));
+      expect(state.events).to.deep.include.members([
+        { ...state.events.find(({ id }) => id === wanderer), type: 'moved' },
+      ]);
+    }
+    expect(events).to.deep.equal([]);
+    // It began as the lightest.
+    expect(wanderer).to.equal(3);
+    expect(state.model.clusters[0]?.id).to.equal(wanderer);
+  });
+
+  it('tells of the clusters that split, merge, come and go', () => {
+    const towns: Spot[] = [
+      [0, 0, 400],
+      [20, 0, 300],
+      [90, 20, 200],
+    ];
+    const three = live(crowd(towns), { k: 3 });
+    const merged = live(crowd(towns), { k: 2 }, three.live);
+    expect(merged.events.find(({ type }) => type === 'merged')).to.deep.equal({
+      type: 'merged',
+      id: 2,
+      into: 1,
+    });
+    const split = live(crowd(towns), { k: 3 }, merged.live);
+    expect(split.events.find(({ type }) => type === 'split')).to.deep.equal({
+      type: 'split',
+      id: 4,
+      from: 1,
+    });
+    expect(split.model.clusters.map(({ id }) => id)).to.deep.equal([1, 4, 3]);
+    // A town is forgotten, and a greater one appears at the other end of the world.
+    const elsewhere: Spot[] = [
+      [0, 0, 400],
+      [20, 0, 300],
+      [-150, -60, 500],
+    ];
+    const gone = live(crowd(elsewhere), { k: 3 }, split.live);
+    const ids = elsewhere.map((spot) => clusterNear(gone.model.clusters, spot)?.id);
+    expect(ids).to.deep.equal([1, 4, 5]);
+    expect(gone.events.map(({ id, type }) => [id, type])).to.deep.equal([
+      [3, 'died'],
+      [5, 'born'],
+    ]);
+  });
+
+  it('never gives an id twice, whatever becomes of rows and k', () => {
+    const turns = fc.record({
+      k: fc.integer({ min: 1, max: 7 }),
+      rows: fc.integer({ min: 0, max: 120 }),
+      seed: fc.integer(),
+      few: fc.boolean(),
+    });
+    fc.assert(
+      fc.property(fc.array(turns, { minLength: 2, maxLength: 7 }), (all) => {
+        let before: LiveClusters | undefined;
+        let known = new Set<number>();
+        for (const { k, rows, seed, few } of all) {
+          const points = few ? crowd([[seed % 90, 10, rows]], seed) : spherePoints(rows, seed);
+          const { live: state, model } = live(points, { k, seedings: 1 }, before);
+          const ids = model.clusters.map(({ id }) => id);
+          const fresh = ids.filter((id) => before?.clusters.every((one) => one.id !== id) ?? true);
+          expect(fresh.filter((id) => known.has(id))).to.deep.equal([]);
+          expect(new Set(ids).size).to.equal(ids.length);
+          known = new Set([...known, ...ids]);
+          expect(Math.max(0, ...known)).to.be.below(state.nextId);
+          if (rows > 0) {
+            expect(state.clusters.map(({ id }) => id)).to.deep.equal(ids);
+          }
+          before = state;
+        }
+      }),
+      { numRuns: 60 },
+    );
+  });
+
+  it('of no rows remembers the clusters there were', () => {
+    const before = live(cityPoints(100, 3, 1), { k: 3 }).live;
+    const { events, live: state, model } = live(pointsAt([]), { k: 3 }, before);
+    expect([model.clusters, events, state]).to.deep.equal([[], [], before]);
+    const first = live(pointsAt([]), { k: 3 });
+    expect(first.live).to.deep.equal({ nextId: 1, clusters: [] });
+    expect(live(cityPoints(100, 3, 1), { k: 3 }, first.live).events).to.have.length(3);
+  });
+
+  it('goes on with the heaviest when k becomes less, and with all when it becomes more', () => {
+    const points = cityPoints(2_000, 8, 3);
+    const eight = live(points, { k: 8 });
+    const two = live(points, { k: 2 }, eight.live);
+    expect(two.model.clusters.every(({ id }) => id < eight.live.nextId)).to.equal(true);
+    const more = live(points, { k: 5 }, two.live);
+    expect(more.model.clusters.map(({ id }) => id)).to.include.members(
+      two.model.clusters.map(({ id }) => id),
+    );
+  });
+
+  it('keeps the centers unless others cost less by more than 1 %', () => {
+    // Uniform on the sphere there are many solutions, some nearly equally good.
+    const points = spherePoints(1_500, 9);
+    const options = { k: 6, seed: 99, seedings: 24 };
+    const cold = buildModel(sourcesOf(points), options);
+    const decided = { keptThoughBetterWasFound: 0, left: 0 };
+    for (let seed = 0; seed < 16; seed++) {
+      const before = live(points, { k: 6, seed, seedings: 1 });
+      const next = live(points, options, before.live);
+      if (cold.cost < 0.99 * before.model.cost) {
+        decided.left++;
+        expect(next.model.cost).to.equal(cold.cost);
+      } else {
+        decided.keptThoughBetterWasFound += cold.cost < 0.999 * before.model.cost ? 1 : 0;
+        expect(next.model.cost / before.model.cost).to.be.closeTo(1, 1e-9);
+        expect(next.events).to.deep.equal([]);
+      }
+    }
+    expect(decided.keptThoughBetterWasFound, 'of 16 kept though a better one was found').to.be.at.least(1);
+    expect(decided.left, 'of 16 left').to.be.at.least(1);
+  });
+
+  it('leaves a poor solution that Lloyd does not find out of', () => {
+    const points = crowd([
+      [0, 0, 300],
+      [3, 0, 300],
+      [90, 0, 300],
+    ]);
+    const anchor = { longitude: longitude(0), latitude: latitude(0) };
+    const poor: LiveClusters = {
+      nextId: 8,
+      clusters: [at(1.5, 0), at(89.97, 0), at(90.03, 0)].map((center, n) => ({
+        id: n + 5,
+        center,
+        radiusKm: 200,
+        anchor,
+      })),
+    };
+    const { events, model } = live(points, { k: 3 }, poor);
+    expect(model.clusters.map(({ weight }) => weight)).to.deep.equal([300, 300, 300]);
+    expect(events.map(({ type }) => type))
+      .to.include('split')
+      .and.to.include('merged');
+  });
+
+  it('gives the same ids whatever the order of the clusters before', () => {
+    const points = cityPoints(3_000, 9, 6);
+    const before = live(points, { k: 9 }).live;
+    const shuffled = { ...before, clusters: [...before.clusters].reverse() };
+    const later = cityPoints(4_000, 9, 6);
+    const ids = (state: LiveClusters): (readonly [number, number])[] =>
+      live(later, { k: 9 }, state).model.clusters.map(({ id, weight }) => [id, weight] as const);
+    expect(ids(shuffled)).to.deep.equal(ids(before));
+  });
+});
