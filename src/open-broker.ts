@@ -3,6 +3,7 @@ import type { Broker } from './broker/broker.ts';
 import { openEmbeddedBroker } from './broker/embedded/broker.ts';
 import { kafkaConnection } from './config/kafka-connection.ts';
 import type { Configuration } from './config/schema.ts';
+import { paneGridOf } from './pane-grid.ts';
 import type { Clock } from './system/clock.ts';
 import type { Logger } from './system/logger.ts';
 
@@ -56,11 +57,14 @@ async function openKafka(configuration: Configuration, options: OpenBrokerOption
 }
 
 /** What makes other summaries, or publishes a file twice, where replicas of one group do not agree on it. */
-function fingerprintOf({ ingest, regions, topics }: Configuration): string {
+function fingerprintOf({ clustering, ingest, regions, topics }: Configuration): string {
+  const { exponent, widths } = paneGridOf({ clustering, regions });
   return [
     `ingest.ownership ${ingest.ownership}`,
     `regions.features ${String(regions.features)}`,
+    `regions.lateness ${String(regions.lateness ?? 'off')}`,
     `regions.level ${String(regions.level)}`,
+    `regions.pane 2^${String(exponent)} h in ${String(widths)} widths`,
     `topics.partitions ${String(topics.partitions)}`,
     `topics.rows ${topics.rows}`,
   ].join(', ');

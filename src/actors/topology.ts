@@ -23,6 +23,7 @@
 import type { Broker } from '../broker/broker.ts';
 import type { Model } from '../clustering/model.ts';
 import type { Configuration } from '../config/schema.ts';
+import { paneGridOf, timeOptionsOf } from '../pane-grid.ts';
 import { TOPIC_LAYOUT } from '../rows/kernel.ts';
 import { maxTopicLineBytes } from '../rows/topic-line.ts';
 import { createTypeScriptKernel } from '../rows/typescript-kernel.ts';
@@ -112,6 +113,7 @@ export function startTopology(
         seedings: clustering.seeds,
         searchFeatures: clustering.features,
       },
+      time: timeOptionsOf(clustering),
       reportDirectory: configuration.report.directory,
       liveEvery: options.live ? configuration.model.every : undefined,
       schedule,
@@ -263,7 +265,8 @@ function partitionSettings(configuration: Configuration): PartitionSettings {
     checkpointEveryMs: checkpoint.every,
     checkpointRows: checkpoint.rows,
     level: regions.level,
-    features: regions.features,
+    summary: { features: regions.features, grid: paneGridOf(configuration) },
+    latenessMs: regions.lateness ?? Infinity,
     maxFutureMs: source.maxFuture,
     startPosition: partitions.startPosition,
   };

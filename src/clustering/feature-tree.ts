@@ -203,6 +203,21 @@ export class FeatureTree {
     this.place(face, i, j);
   }
 
+  /**
+   * Folds all features of a tree of the same root. Each stays in a cell that holds all points of it.
+   * @throws RangeError when the roots differ.
+   */
+  absorb(other: FeatureTree): void {
+    if (!sameRoot(this.root, other.root)) {
+      throw new RangeError('a feature tree of another root cannot be absorbed');
+    }
+    for (const { cell, mean, sse, weight } of other.cellFeatures()) {
+      this.nodes.pending.set([weight, ...mean, sse]);
+      const shift = MAX_LEVEL - cell.level;
+      this.place(cell.face, cell.i * 2 ** shift, cell.j * 2 ** shift, cell.level);
+    }
+  }
+
   /** Visits the features in pre-order, faces and quadrants ascending: a function of the state only. */
   forEachFeature(visit: FeatureVisitor): void {
     for (let face = 0; face < FACES; face++) {
@@ -223,8 +238,8 @@ export class FeatureTree {
     }
   }
 
-  /** Puts the pending feature into the leaf cell (i, j) of a face. */
-  private place(face: number, i: number, j: number): void {
+  /** Puts the pending feature into the leaf cell (i, j) of a face, or a cell of level `deepest` around it. */
+  private place(face: number, i: number, j: number, deepest = MAX_LEVEL): void {
     const nodes = this.nodes;
     // Room first: a failing allocation must not leave half an insertion behind.
     nodes.ensureRoom(this.most + 1);
@@ -235,7 +250,7 @@ export class FeatureTree {
       const children = nodes.children;
       let shift = MAX_LEVEL - 1 - this.rootLevel;
       for (;;) {
-        if (shift < 0) {
+        if (shift < MAX_LEVEL - deepest) {
           nodes.merge(node, Infinity);
           return;
         }
@@ -323,6 +338,13 @@ export class FeatureTree {
     nodes.foldFamily(node);
     return true;
   }
+}
+
+function sameRoot(a: TreeRoot, b: TreeRoot): boolean {
+  if (a === 'sphere' || b === 'sphere') {
+    return a === b;
+  }
+  return a.face === b.face && a.level === b.level && a.i === b.i && a.j === b.j;
 }
 
 function checkedLimit(limit: number): number {

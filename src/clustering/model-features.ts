@@ -2,11 +2,15 @@ import { allocateFeatures, type FeatureColumns, FEATURES_PER_STEP } from './feat
 import { FeatureTree } from './feature-tree.ts';
 import { finish, type Steps } from './slices.ts';
 
-/** One region's features and their place in the fixed order: by region, then by partition. */
+/** One region's features and their place in the fixed order: by region, then by partition, then by time. */
 export interface ModelSource {
   readonly region: number;
   readonly partition: number;
+  /** When their event times begin, ms since the epoch. Default -Infinity. */
+  readonly pane?: number;
   readonly tree: FeatureTree;
+  /** Each row counts so much, above 0. Default 1. */
+  readonly factor?: number;
 }
 
 export interface FeatureLimits {
@@ -18,7 +22,7 @@ export interface FeatureLimits {
 
 /** What a model is made of. */
 export interface ModelFeatures {
-  readonly trees: readonly FeatureTree[];
+  readonly sources: readonly ModelSource[];
   /** All features, unless they are too many. */
   readonly all: FeatureColumns | undefined;
   /** The same, as few as the search can afford. */
@@ -28,44 +32,50 @@ export interface ModelFeatures {
 const SEARCH_FEATURES = 20_000;
 const ASSIGN_FEATURES = 2_000_000;
 
-/** @throws RangeError when the sources are not in strictly ascending (region, partition) order. */
+/** @throws RangeError when the sources are not in strictly ascending (region, partition, pane) order. */
 export function* modelFeatures(
-  sources: Iterable<ModelSource>,
+  given: Iterable<ModelSource>,
   { assignFeatures = ASSIGN_FEATURES, searchFeatures = SEARCH_FEATURES }: FeatureLimits,
 ): Steps<ModelFeatures> {
-  const trees = inOrder(sources);
-  const count = trees.reduce((total, tree) => total + tree.count, 0);
-  const all = count <= assignFeatures ? yield* columnsOf(trees, count) : undefined;
-  const coarse = all !== undefined && count <= searchFeatures ? all : yield* coarsened(trees, searchFeatures);
-  return { trees, all, coarse };
+  const sources = inOrder(given);
+  const count = sources.reduce((total, { tree }) => total + tree.count, 0);
+  const all = count <= assignFeatures ? yield* columnsOf(sources, count) : undefined;
+  const coarse =
+    all !== undefined && count <= searchFeatures ? all : yield* coarsened(sources, searchFeatures);
+  return { sources, all, coarse };
 }
 
-function inOrder(sources: Iterable<ModelSource>): readonly FeatureTree[] {
-  const trees: FeatureTree[] = [];
+function inOrder(given: Iterable<ModelSource>): readonly ModelSource[] {
+  const sources: ModelSource[] = [];
   let before: ModelSource | undefined;
-  for (const source of sources) {
-    if (before !== undefined && (source.region - before.region || source.partition - before.partition) <= 0) {
+  for (const source of given) {
+    if (before !== undefined && !follows(source, before)) {
       throw new RangeError(
         `region ${String(source.region)} of partition ${String(source.partition)} follows ` +
           `region ${String(before.region)} of partition ${String(before.partition)}: not in ascending order`,
       );
     }
     before = source;
-    trees.push(source.tree);
+    sources.push(source);
   }
-  return trees;
+  return sources;
 }
 
-function* columnsOf(trees: readonly FeatureTree[], count: number): Steps<FeatureColumns> {
+function follows(source: ModelSource, before: ModelSource): boolean {
+  const apart = source.region - before.region || source.partition - before.partition;
+  return apart > 0 || (apart === 0 && (source.pane ?? -Infinity) > (before.pane ?? -Infinity));
+}
+
+function* columnsOf(sources: readonly ModelSource[], count: number): Steps<FeatureColumns> {
   const columns = allocateFeatures(count);
   let at = 0;
-  for (const tree of trees) {
+  for (const { factor = 1, tree } of sources) {
     tree.forEachFeature((weight, x, y, z, sse) => {
-      columns.weight[at] = weight;
+      columns.weight[at] = factor * weight;
       columns.x[at] = x;
       columns.y[at] = y;
       columns.z[at] = z;
-      columns.sse[at] = sse;
+      columns.sse[at] = factor * sse;
       at++;
     });
     yield;
@@ -73,10 +83,10 @@ function* columnsOf(trees: readonly FeatureTree[], count: number): Steps<Feature
   return columns;
 }
 
-function* coarsened(trees: readonly FeatureTree[], limit: number): Steps<FeatureColumns> {
+function* coarsened(sources: readonly ModelSource[], limit: number): Steps<FeatureColumns> {
   const sphere = new FeatureTree('sphere', limit);
-  for (const tree of trees) {
-    const columns = finish(columnsOf([tree], tree.count));
+  for (const source of sources) {
+    const columns = finish(columnsOf([source], source.tree.count));
     for (let from = 0; from < columns.count; from += FEATURES_PER_STEP) {
       const to = Math.min(columns.count, from + FEATURES_PER_STEP);
       for (let f = from; f < to; f++) {
@@ -91,5 +101,5 @@ function* coarsened(trees: readonly FeatureTree[], limit: number): Steps<Feature
       yield;
     }
   }
-  return yield* columnsOf([sphere], sphere.count);
+  return yield* columnsOf([{ region: 0, partition: 0, tree: sphere }], sphere.count);
 }

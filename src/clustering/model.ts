@@ -5,6 +5,7 @@ import { type FeatureColumns, FEATURES_PER_STEP } from './features.ts';
 import { assignFeatures, searchCenters, type SearchResult } from './kmeans.ts';
 import type { Assignment, Centers } from './kmeans-passes.ts';
 import { type FeatureLimits, type ModelFeatures, modelFeatures, type ModelSource } from './model-features.ts';
+import type { ModelTime } from './model-time.ts';
 import { finish, type Steps } from './slices.ts';
 
 export interface ModelOptions extends FeatureLimits {
@@ -41,6 +42,8 @@ export interface Model {
    * lies between these; so does `cost`.
    */
   readonly costBounds: CostBounds;
+  /** Which rows it is of; undefined where it was not made of panes. */
+  readonly time?: ModelTime;
   /** By descending weight, then ascending center. */
   readonly clusters: readonly Cluster[];
 }
@@ -77,11 +80,14 @@ export function* coldSearch({ coarse }: ModelFeatures, options: ModelOptions): S
 }
 
 /** The model that given centers make: every feature at its nearest center, and what that costs. */
-export function* modelOf({ all, coarse, trees }: ModelFeatures, k: number, given: Centers): Steps<Model> {
+export function* modelOf({ all, coarse, sources }: ModelFeatures, k: number, given: Centers): Steps<Model> {
   const model = yield* clustersOf(all ?? coarse, k, given);
   const { clusters, cost, weight } = model;
   const centers = clusters.map(({ center }) => center);
-  const { lower, upper } = yield* costBoundsOf(trees, centers);
+  const { lower, upper } = yield* costBoundsOf(
+    sources.map(({ tree }) => tree),
+    centers,
+  );
   // Made of coarsened features, or of rows on a border that went to another center, the cost is above.
   const costBounds = { lower: Math.min(lower, cost), upper: Math.max(upper, cost) };
   return { k, weight, cost, costBounds, clusters };

@@ -1,36 +1,71 @@
-import { MAX_REGION_LEVEL, regionAddress, regionAt } from '../geo/s2.ts';
+import { regionAddress } from '../geo/s2.ts';
 import { FoldError, InvalidPointError, SummaryFormatError } from './features.ts';
-import { FeatureTree } from './feature-tree.ts';
+import { Pane } from './pane.ts';
+import { type PaneGrid, type PaneSpan, paneAt, paneBoundaries, REST, restBefore } from './panes.ts';
+import { decodeHead, decodePane, encodeHead, encodePane, HEAD, type SummaryHead } from './summary-format.ts';
+
+/** How a summary is kept; a change takes effect on the rows to come, and on what is merged from then on. */
+export interface SummaryOptions {
+  readonly grid: PaneGrid;
+  /** Most features of a pane. */
+  readonly features: number;
+}
+
+/** A part of a summary as it is stored: its head, or one of its panes. */
+export interface SummaryPart {
+  readonly name: string;
+  /** The same name and revision: the same bytes. */
+  readonly revision: number;
+  readonly encode: () => Uint8Array;
+}
 
 /**
- * What a region actor keeps of one (input partition, cell): the clustering features of the accepted
- * rows, how many they are, and the greatest event time seen. It is a pure function of the sequence of
- * its rows: neither batches nor checkpoints leave a trace in it.
- *
- * Bytes (little-endian): format version 1, 7 zero bytes, float64 rows, float64 watermark, then the
- * tree (`feature-tree-format.ts`).
+ * What a region actor keeps of one (input partition, cell): the clustering features of the accepted rows by
+ * panes of event time, how many rows they are, and the watermark, the greatest event time seen. It is a pure
+ * function of the sequence of its rows: neither batches nor checkpoints leave a trace in it.
  */
-const SUMMARY_FORMAT_VERSION = 1;
-
-const HEADER_BYTES = 24;
-
 export class RegionSummary {
   /** Index of the region (`src/geo/s2.ts`) at `level`. */
   readonly region: number;
   readonly level: number;
-  readonly tree: FeatureTree;
+  private readonly grid: PaneGrid;
+  private readonly features: number;
+  /** Ascending by time; none overlap. */
+  private kept: Pane[] = [];
   private folded = 0;
   private latest = -Infinity;
+  private boundaries: readonly number[] = [];
+  /** Newest pane's end: a time from there on moves the boundaries. */
+  private newestEnd = -Infinity;
+  /** Where the last row went. */
+  private current: Pane | undefined;
 
-  private constructor(region: number, level: number, tree: FeatureTree) {
+  private constructor(region: number, level: number, { features, grid }: SummaryOptions) {
     this.region = region;
     this.level = level;
-    this.tree = tree;
+    this.grid = grid;
+    this.features = features;
   }
 
   /** @throws RangeError for an unknown region, or a feature limit out of range. */
-  static empty(region: number, level: number, featureLimit: number): RegionSummary {
-    return new RegionSummary(region, level, new FeatureTree(regionAddress(region, level), featureLimit));
+  static empty(region: number, level: number, options: SummaryOptions): RegionSummary {
+    return new RegionSummary(region, level, options);
+  }
+
+  /**
+   * The summary that these parts are of.
+   * @throws SummaryFormatError when they are damaged, of an unknown version, or not all there.
+   */
+  static decode(parts: ReadonlyMap<string, Uint8Array>, options: SummaryOptions): RegionSummary {
+    const { head, panes } = decodeParts(parts);
+    const summary = new RegionSummary(head.region, head.level, options);
+    summary.folded = head.rows;
+    summary.latest = head.watermark;
+    summary.kept = panes;
+    if (head.rows > 0) {
+      summary.arrange();
+    }
+    return summary;
   }
 
   /** Ordinal of the last folded row: the number of accepted rows. */
@@ -43,10 +78,15 @@ export class RegionSummary {
     return this.latest;
   }
 
+  /** Ascending by time. */
+  get panes(): readonly Pane[] {
+    return this.kept;
+  }
+
   /**
    * Folds the rows at `[from, to)`: unit vectors inside the region, event times in ms.
-   * @throws FoldError naming the row that cannot be folded; the rows before it are folded and counted,
-   * the row itself left no trace.
+   * @throws FoldError naming the row that cannot be folded; those before it are folded and counted. The
+   * summary is of no more use then: its time may have gone on to that row's.
    */
   fold(
     x: Float64Array,
@@ -56,75 +96,170 @@ export class RegionSummary {
     from: number,
     to: number,
   ): void {
-    let good = to;
-    for (let row = from; row < to; row++) {
-      if (!Number.isFinite(time[row])) {
-        good = row;
-        break;
+    for (let start = from; start < to; ) {
+      const first = time[start] as number;
+      if (!Number.isFinite(first)) {
+        throw new FoldError(start, new InvalidPointError(`event time ${String(first)} is not finite`));
       }
+      const pane = this.paneOf(first);
+      const end = this.endOfRun(pane, time, start, Math.min(to, start + pane.untilGrowth));
+      this.insert(pane, x, y, z, time, start, end);
+      start = end;
     }
+  }
+
+  /** All that there is to store, the head first. */
+  parts(): readonly SummaryPart[] {
+    const { kept, latest: watermark, level, region, folded: rows } = this;
+    const head = { region, level, rows, watermark, panes: kept.map(({ span }) => span.name) };
+    return [
+      { name: HEAD, revision: rows, encode: () => encodeHead(head) },
+      ...kept.map((pane) => ({
+        name: pane.span.name,
+        revision: pane.rows,
+        encode: () => encodePane(pane),
+      })),
+    ];
+  }
+
+  /** Rows of one pane, in their order. */
+  private insert(
+    pane: Pane,
+    x: Float64Array,
+    y: Float64Array,
+    z: Float64Array,
+    time: Float64Array,
+    from: number,
+    to: number,
+  ): void {
     try {
-      this.tree.insertColumns(x, y, z, from, good);
+      pane.tree.insertColumns(x, y, z, from, to);
     } catch (error) {
       if (error instanceof FoldError) {
-        this.count(time, from, error.index);
+        this.count(pane, time, from, error.index);
       }
       throw error;
     }
-    this.count(time, from, good);
-    if (good < to) {
-      throw new FoldError(good, new InvalidPointError(`event time ${String(time[good])} is not finite`));
+    this.count(pane, time, from, to);
+    if (pane.untilGrowth === 0) {
+      pane.grow(this.features);
     }
   }
 
-  private count(time: Float64Array, from: number, to: number): void {
-    let latest = this.latest;
+  private count(pane: Pane, time: Float64Array, from: number, to: number): void {
+    let { earliest, latest, timeSum } = pane;
     for (let row = from; row < to; row++) {
-      latest = Math.max(latest, time[row] as number);
+      const at = time[row] as number;
+      earliest = Math.min(earliest, at);
+      latest = Math.max(latest, at);
+      timeSum += at;
     }
-    this.latest = latest;
+    pane.earliest = earliest;
+    pane.latest = latest;
+    pane.timeSum = timeSum;
+    pane.rows += to - from;
     this.folded += to - from;
+    this.latest = Math.max(this.latest, latest);
   }
 
-  /** The exact state; equal states give equal bytes. */
-  encode(): Uint8Array {
-    const tree = this.tree.encode();
-    const bytes = new Uint8Array(HEADER_BYTES + tree.length);
-    const view = new DataView(bytes.buffer);
-    bytes[0] = SUMMARY_FORMAT_VERSION;
-    view.setFloat64(8, this.folded, true);
-    view.setFloat64(16, this.latest, true);
-    bytes.set(tree, HEADER_BYTES);
-    return bytes;
+  /** The pane of a row; if it is the newest by far, others are merged first. */
+  private paneOf(time: number): Pane {
+    const { current } = this;
+    if (
+      current !== undefined &&
+      time >= current.span.from &&
+      time < Math.min(current.span.to, this.newestEnd)
+    ) {
+      return current;
+    }
+    if (time >= this.newestEnd) {
+      this.latest = time;
+      this.arrange();
+    }
+    const found = this.kept.find(({ span }) => time >= span.from && time < span.to);
+    this.current = found ?? this.add(paneAt(this.grid, this.boundaries, time));
+    return this.current;
   }
 
-  /**
-   * The summary that `encode` wrote.
-   * @throws SummaryFormatError when the bytes are damaged or of an unknown version.
-   */
-  static decode(bytes: Uint8Array): RegionSummary {
-    const version = bytes[0];
-    if (version !== undefined && version !== SUMMARY_FORMAT_VERSION) {
-      throw new SummaryFormatError(
-        `region summary has format version ${String(version)}; this program reads version ${String(SUMMARY_FORMAT_VERSION)}`,
-      );
+  /** The first row behind `from`, which is of the pane, at which that must be asked anew; at most `to`. */
+  private endOfRun({ span }: Pane, time: Float64Array, from: number, to: number): number {
+    const begin = span.from;
+    const end = Math.min(span.to, this.newestEnd);
+    let row = from + 1;
+    while (row < to && (time[row] as number) >= begin && (time[row] as number) < end) {
+      row++;
     }
-    if (bytes.length < HEADER_BYTES) {
-      throw new SummaryFormatError('a region summary is damaged: its header is cut');
-    }
-    const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-    const folded = view.getFloat64(8, true);
-    const latest = view.getFloat64(16, true);
-    const tree = FeatureTree.decode(bytes.subarray(HEADER_BYTES));
-    if (tree.root === 'sphere' || tree.root.level > MAX_REGION_LEVEL) {
-      throw new SummaryFormatError('a region summary is damaged: its root is no region');
-    }
-    if (!Number.isSafeInteger(folded) || folded < 0 || Number.isNaN(latest) || latest === Infinity) {
-      throw new SummaryFormatError('a region summary is damaged: its row count or watermark is no number');
-    }
-    const summary = new RegionSummary(regionAt(tree.root), tree.root.level, tree);
-    summary.folded = folded;
-    summary.latest = latest;
-    return summary;
+    return row;
   }
+
+  private add(span: PaneSpan): Pane {
+    const pane = Pane.empty(span, regionAddress(this.region, this.level), this.features);
+    this.kept.push(pane);
+    this.kept.sort((a, b) => a.span.from - b.span.from);
+    return pane;
+  }
+
+  /** Moves the boundaries to the watermark; what lies in one pane by them becomes one, the greater absorbs. */
+  private arrange(): void {
+    this.boundaries = paneBoundaries(this.grid, this.latest);
+    this.newestEnd = paneAt(this.grid, this.boundaries, this.latest).to;
+    this.current = undefined;
+    const arranged: Pane[] = [];
+    for (const pane of this.kept) {
+      const span = this.wider(pane.span);
+      const last = arranged.at(-1);
+      if (last?.span.name !== span.name) {
+        pane.span = span;
+        arranged.push(pane);
+      } else if (pane.rows > last.rows) {
+        pane.span = span;
+        pane.absorb(last, this.features);
+        arranged[arranged.length - 1] = pane;
+      } else {
+        last.absorb(pane, this.features);
+      }
+    }
+    this.kept = arranged;
+  }
+
+  /** The pane that a pane is to be in now: never a narrower one, which a finer grid would want. */
+  private wider(span: PaneSpan): PaneSpan {
+    const rest = restBefore(this.boundaries);
+    if (span.name === REST || span.from < rest.to) {
+      return rest;
+    }
+    const wanted = paneAt(this.grid, this.boundaries, span.from);
+    return wanted.to - wanted.from > span.to - span.from ? wanted : span;
+  }
+}
+
+/**
+ * What is stored of a summary, without going on with it: as the aggregator reads it.
+ * @throws SummaryFormatError as `RegionSummary.decode` does.
+ */
+export function decodeParts(parts: ReadonlyMap<string, Uint8Array>): {
+  readonly head: SummaryHead;
+  readonly panes: Pane[];
+} {
+  const stored = parts.get(HEAD);
+  if (stored === undefined) {
+    throw new SummaryFormatError('a region summary is damaged: it has no head');
+  }
+  const head = decodeHead(stored);
+  const root = regionAddress(head.region, head.level);
+  const panes = head.panes.map((name) => {
+    const bytes = parts.get(name);
+    if (bytes === undefined) {
+      throw new SummaryFormatError(`a region summary is damaged: its pane ${name} is missing`);
+    }
+    return decodePane(name, bytes, root);
+  });
+  const rows = panes.reduce((total, pane) => total + pane.rows, 0);
+  const latest = panes.reduce((time, pane) => Math.max(time, pane.latest), -Infinity);
+  if (rows !== head.rows || latest !== head.watermark) {
+    throw new SummaryFormatError(
+      'a region summary is damaged: its panes are not those that its head tells of',
+    );
+  }
+  return { head, panes };
 }

@@ -115,6 +115,18 @@ export function durationOrOff(bounds: NumberBounds): z.ZodType<number | null> {
   );
 }
 
+/** A duration, or the word `auto`. */
+export function durationOrAuto(bounds: NumberBounds): z.ZodType<number | 'auto'> {
+  const limits = { min: bounds.min ?? 0, max: bounds.max ?? MAX_TIMER_MS };
+  return parsed<number | 'auto'>(
+    `auto, or a duration${range(bounds, formatDuration)} with its unit, such as 5m, 1h or 7d`,
+    (value) => {
+      const ms = typeof value === 'string' ? parseDuration(value) : undefined;
+      return value === 'auto' ? value : within(ms, limits) ? ms : undefined;
+    },
+  );
+}
+
 /** Written with or without a unit; bytes when read. */
 export function size(bounds: NumberBounds): z.ZodType<number> {
   return parsed(

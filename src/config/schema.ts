@@ -5,6 +5,7 @@ import {
   count,
   countOrAuto,
   duration,
+  durationOrAuto,
   durationOrOff,
   flag,
   folder,
@@ -113,13 +114,18 @@ export const configurationSchema = z
     checkpoint: z.strictObject({ every: duration({ min: 10 }), rows: count({ min: 1 }) }),
     regions: z.strictObject({
       level: count({ min: 0, max: 8 }),
-      features: count({ min: 2, max: 1_000_000 }),
+      features: count({ min: 8, max: 1_000_000 }),
+      pane: durationOrAuto({ min: 1000, max: tenYears }),
+      history: duration({ min: 1000, max: tenYears }),
+      lateness: durationOrOff({ max: tenYears }),
     }),
     clustering: z.strictObject({
       k: count({ min: 1, max: 10_000 }),
       seed: count({ min: 0, max: 2 ** 32 - 1 }),
       seeds: count({ min: 1, max: 1000 }),
       features: count({ min: 1, max: 10_000_000 }),
+      halfLife: durationOrOff({ min: 1000, max: tenYears }),
+      window: durationOrOff({ min: 1000, max: tenYears }),
     }),
     model: z.strictObject({ every: duration({ min: 10 }) }),
     supervision: z.strictObject({

@@ -61,7 +61,7 @@ export function explainRejection(
     case 'future':
       return `timepoint ${timepoint} is too far ahead of the row's arrival`;
     case 'late':
-      return `timepoint ${timepoint} is later than the allowed lateness`;
+      return `timepoint ${timepoint} is older than the newest row of its region by more than regions.lateness`;
     case 'empty-message':
       return 'the message holds no row';
     case 'cut-line':

@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import { ONLY_PANE, summaryKey } from '../../src/actors/partition/summary-chunks.ts';
+import { summaryKey } from '../../src/actors/partition/summary-chunks.ts';
 import { checkRegionLevel } from '../../src/actors/region-level.ts';
 import { PROGRESS_KEY } from '../../src/actors/topics.ts';
 import type { EmbeddedBroker } from '../../src/broker/embedded/broker.ts';
@@ -44,7 +44,7 @@ describe('the region level of a state', () => {
   });
 
   it('is refused when it is another than that of the summaries, in whichever partition they are', async () => {
-    await put(1, summaryKey(regionToken(9, 3), ONLY_PANE, 0));
+    await put(1, summaryKey(regionToken(9, 3), 'head', 0));
     expect(await refusal(3)).to.equal(undefined);
     const error = await refusal(4);
     expect(error).to.be.instanceOf(TopicMismatchError);

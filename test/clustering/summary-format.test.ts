@@ -2,8 +2,11 @@ import { expect } from 'chai';
 import fc from 'fast-check';
 import { FoldError, SummaryFormatError } from '../../src/clustering/features.ts';
 import { FeatureTree } from '../../src/clustering/feature-tree.ts';
-import { RegionSummary } from '../../src/clustering/region-summary.ts';
+import type { Pane } from '../../src/clustering/pane.ts';
+import { paneGrid } from '../../src/clustering/panes.ts';
+import { RegionSummary, type SummaryOptions } from '../../src/clustering/region-summary.ts';
 import { regionOf } from '../../src/geo/s2.ts';
+import { joined, partsOf, sameBytes } from './parts.ts';
 import { cityPoints, within } from './points.ts';
 
 const level = 3;
@@ -11,12 +14,23 @@ const all = cityPoints(3000, 6, 11);
 const region = regionOf(all.x[0] as number, all.y[0] as number, all.z[0] as number, level);
 const { x, y, z } = within(all, region, level);
 const rows = x.length;
-const time = Float64Array.from(x, (_, row) => 1_000_000 + ((row * 7919) % 1000));
+/** Over some days, not in their order: several panes, some of which are merged on the way. */
+const HOUR = 3_600_000;
+const BEGIN = Date.UTC(2026, 10, 24);
+const time = Float64Array.from(
+  x,
+  (_, row) => BEGIN + (50 * HOUR * row) / rows + HOUR * Math.sin(row * row) * (row % 7),
+);
+const options: SummaryOptions = { features: 100, grid: paneGrid(HOUR, 24 * HOUR) };
 
 function folded(): RegionSummary {
-  const summary = RegionSummary.empty(region, level, 100);
+  const summary = RegionSummary.empty(region, level, options);
   summary.fold(x, y, z, time, 0, rows);
   return summary;
+}
+
+function restored(summary: RegionSummary, own = options): RegionSummary {
+  return RegionSummary.decode(partsOf(summary), own);
 }
 
 function caught(action: () => unknown): unknown {
@@ -29,72 +43,127 @@ function caught(action: () => unknown): unknown {
 }
 
 describe('RegionSummary', () => {
-  it('counts rows and keeps the greatest event time', () => {
+  it('counts rows, by panes too, and keeps the greatest event time', () => {
     const summary = folded();
     expect(summary.rows).to.equal(rows);
-    expect(summary.tree.totalWeight()).to.equal(rows);
+    expect(summary.panes.length).to.be.within(9, 18);
+    expect(summary.panes.reduce((total, { tree }) => total + tree.totalWeight(), 0)).to.equal(rows);
     expect(summary.watermark).to.equal(Math.max(...time));
-    const empty = RegionSummary.empty(region, level, 100);
-    expect([empty.rows, empty.watermark]).to.deep.equal([0, -Infinity]);
-    expect(RegionSummary.decode(empty.encode()).watermark).to.equal(-Infinity);
+    const empty = RegionSummary.empty(region, level, options);
+    expect([empty.rows, empty.watermark, empty.panes.length]).to.deep.equal([0, -Infinity, 0]);
+    expect(restored(empty).watermark).to.equal(-Infinity);
   });
 
   it('is the same to the byte however it is cut and restored', () => {
-    const whole = folded().encode();
+    const whole = joined(folded());
     fc.assert(
       fc.property(fc.array(fc.nat(rows), { maxLength: 10 }), (cuts) => {
-        let summary = RegionSummary.empty(region, level, 100);
+        let summary = RegionSummary.empty(region, level, options);
         let from = 0;
         for (const to of [...cuts, rows].sort((a, b) => a - b)) {
           summary.fold(x, y, z, time, from, to);
           from = to;
-          summary = RegionSummary.decode(summary.encode());
+          summary = restored(summary);
         }
-        expect(Buffer.compare(summary.encode(), whole)).to.equal(0);
+        expect(Buffer.compare(joined(summary), whole)).to.equal(0);
         expect([summary.region, summary.level, summary.rows]).to.deep.equal([region, level, rows]);
       }),
       { numRuns: 20 },
     );
   });
 
+  it('gives a part another revision whenever its bytes change, and else the same', () => {
+    const summary = RegionSummary.empty(region, level, options);
+    const known = new Map<string, Uint8Array>();
+    for (let from = 0; from < rows; from += 100) {
+      summary.fold(x, y, z, time, from, Math.min(rows, from + 100));
+      for (const { encode, name, revision } of summary.parts()) {
+        const key = `${name} ${String(revision)}`;
+        const bytes = encode();
+        expect(Buffer.compare(known.get(key) ?? bytes, bytes), key).to.equal(0);
+        known.set(key, bytes);
+      }
+    }
+  });
+
+  it('keeps each row in the pane of its time, the older the wider, and none beside it', () => {
+    const { panes } = folded();
+    const spans = panes.map(({ span }) => span);
+    for (const [index, { earliest, latest, span }] of panes.entries()) {
+      expect(earliest).to.be.at.least(span.from);
+      expect(latest).to.be.below(span.to);
+      expect(span.from).to.be.at.least(spans[index - 1]?.to ?? -Infinity);
+    }
+    const widths = spans.slice(1).map(({ from, to }) => to - from);
+    expect(widths).to.deep.equal([...widths].sort((a, b) => b - a));
+    expect([widths.at(-1), spans[0]?.name]).to.deep.equal([HOUR, 'rest']);
+    for (const { meanTime, span } of panes) {
+      const own = time.filter((at) => at >= span.from && at < span.to);
+      const mean = own.reduce((sum, at) => sum + (at - BEGIN) / own.length, 0);
+      expect(meanTime - BEGIN).to.be.closeTo(mean, 1);
+    }
+  });
+
+  it('goes on with another grid, from its next row on', () => {
+    for (const grid of [paneGrid(HOUR / 4, 24 * HOUR), paneGrid(4 * HOUR, 24 * HOUR), paneGrid(HOUR, HOUR)]) {
+      const once = restored(folded(), { ...options, grid });
+      const later = Float64Array.from(time, (at) => at + 10 * HOUR);
+      once.fold(x, y, z, later, 0, rows);
+      const cut = restored(folded(), { ...options, grid });
+      cut.fold(x, y, z, later, 0, 500);
+      const again = restored(cut, { ...options, grid });
+      again.fold(x, y, z, later, 500, rows);
+      sameBytes(again, once);
+      expect(once.panes.reduce((total, { tree }) => total + tree.totalWeight(), 0)).to.equal(2 * rows);
+    }
+  });
+
   it('counts exactly the rows before a poison row, by place or by time', () => {
-    const before = RegionSummary.empty(region, level, 100);
+    const before = RegionSummary.empty(region, level, options);
     before.fold(x, y, z, time, 0, 40);
     const badX = x.slice();
     badX[40] = Number.NaN;
     const badTime = time.slice();
     badTime[40] = Number.NaN;
+    const counted = ({ panes, rows: own }: RegionSummary): unknown => [
+      own,
+      panes.filter((pane) => pane.rows > 0).map((pane) => [pane.span, pane.rows, pane.tree.totalWeight()]),
+    ];
     for (const [xs, times] of [
       [badX, time],
       [x, badTime],
       [badX, badTime],
     ] as const) {
-      const summary = RegionSummary.empty(region, level, 100);
+      const summary = RegionSummary.empty(region, level, options);
       const error = caught(() => {
         summary.fold(xs, y, z, times, 0, rows);
       });
       expect(error).to.be.instanceOf(FoldError);
       expect((error as FoldError).index).to.equal(40);
-      expect(Buffer.compare(summary.encode(), before.encode())).to.equal(0);
+      expect(counted(summary)).to.deep.equal(counted(before));
     }
   });
 
   it('reads bytes that lie inside a larger buffer', () => {
-    const bytes = folded().encode();
-    const larger = new Uint8Array(bytes.length + 13).fill(0xff);
-    larger.set(bytes, 5);
-    const inside = larger.subarray(5, 5 + bytes.length);
-    expect(Buffer.compare(RegionSummary.decode(inside).encode(), bytes)).to.equal(0);
+    const summary = folded();
+    const inside = [...partsOf(summary)].map(([name, bytes]): [string, Uint8Array] => {
+      const larger = new Uint8Array(bytes.length + 13).fill(0xff);
+      larger.set(bytes, 5);
+      return [name, larger.subarray(5, 5 + bytes.length)];
+    });
+    sameBytes(RegionSummary.decode(new Map(inside), options), summary);
   });
 
   it('refuses another version, and says which', () => {
-    const bytes = folded().encode();
-    bytes[0] = 2;
-    expect(() => RegionSummary.decode(bytes)).to.throw(
-      SummaryFormatError,
-      'version 2; this program reads version 1',
-    );
-    const tree = folded().tree.encode();
+    for (const name of partsOf(folded()).keys()) {
+      const parts = new Map(partsOf(folded()));
+      (parts.get(name) as Uint8Array)[0] = 3;
+      expect(() => RegionSummary.decode(parts, options)).to.throw(
+        SummaryFormatError,
+        'version 3; this program reads version 2',
+      );
+    }
+    const tree = (folded().panes[0] as Pane).tree.encode();
     tree[0] = 9;
     expect(() => FeatureTree.decode(tree)).to.throw(
       SummaryFormatError,
@@ -102,27 +171,38 @@ describe('RegionSummary', () => {
     );
   });
 
-  it('refuses cut bytes, at every length', () => {
-    const bytes = folded().encode();
-    for (let length = 0; length < bytes.length; length += length < 200 ? 1 : 97) {
-      expect(caught(() => RegionSummary.decode(bytes.subarray(0, length)))).to.be.instanceOf(
-        SummaryFormatError,
-      );
+  it('refuses cut bytes, at every length, and a part that is missing', () => {
+    for (const [name, bytes] of partsOf(folded())) {
+      for (let length = 0; length < bytes.length; length += length < 100 ? 1 : 97) {
+        const parts = new Map(partsOf(folded()));
+        parts.set(name, bytes.subarray(0, length));
+        expect(
+          caught(() => RegionSummary.decode(parts, options)),
+          name,
+        ).to.be.instanceOf(SummaryFormatError);
+      }
+      const parts = new Map(partsOf(folded()));
+      parts.delete(name);
+      expect(() => RegionSummary.decode(parts, options)).to.throw(SummaryFormatError, /no head|missing/);
     }
     expect(() => FeatureTree.decode(new Uint8Array(0))).to.throw(SummaryFormatError, 'empty');
   });
 
   it('never fails in another way on damaged bytes, and what it reads it writes again', () => {
-    const small = RegionSummary.empty(region, level, 12);
+    const small = RegionSummary.empty(region, level, { ...options, features: 12 });
     small.fold(x, y, z, time, 0, 60);
-    const bytes = small.encode();
+    const whole = partsOf(small);
+    const names = [...whole.keys()];
     fc.assert(
-      fc.property(fc.nat(bytes.length - 1), fc.integer({ min: 1, max: 255 }), (at, flip) => {
-        const damaged = bytes.slice();
+      fc.property(fc.nat(), fc.nat(), fc.integer({ min: 1, max: 255 }), (part, place, flip) => {
+        const name = names[part % names.length] as string;
+        const damaged = (whole.get(name) as Uint8Array).slice();
+        const at = place % damaged.length;
         damaged[at] = (damaged[at] as number) ^ flip;
         const error = caught(() => {
-          const again = RegionSummary.decode(damaged);
-          expect(again.encode().length).to.equal(bytes.length);
+          const again = RegionSummary.decode(new Map([...whole, [name, damaged]]), options);
+          expect(again.rows).to.equal(60);
+          expect(partsOf(again).size).to.equal(whole.size);
         });
         if (error !== undefined) {
           expect(error).to.be.instanceOf(SummaryFormatError);
@@ -132,15 +212,21 @@ describe('RegionSummary', () => {
     );
   });
 
-  it('refuses a summary of the whole sphere, and a row count that is none', () => {
-    const header = folded().encode().slice(0, 24);
+  it('refuses a pane of another region, and row counts that are none', () => {
+    const parts = partsOf(folded());
+    const name = [...parts.keys()][1] as string;
+    const header = (parts.get(name) as Uint8Array).subarray(0, 40);
     const sphere = new FeatureTree('sphere', 8).encode();
-    expect(() => RegionSummary.decode(Buffer.concat([header, sphere]))).to.throw(
-      SummaryFormatError,
-      'no region',
-    );
-    const bytes = folded().encode();
-    new DataView(bytes.buffer).setFloat64(8, -1, true);
-    expect(() => RegionSummary.decode(bytes)).to.throw(SummaryFormatError, 'row count');
+    expect(() =>
+      RegionSummary.decode(new Map([...parts, [name, Buffer.concat([header, sphere])]]), options),
+    ).to.throw(SummaryFormatError, 'another region');
+    for (const damagedPart of ['head', name]) {
+      const bytes = (parts.get(damagedPart) as Uint8Array).slice();
+      new DataView(bytes.buffer).setFloat64(8, -1, true);
+      expect(() => RegionSummary.decode(new Map([...parts, [damagedPart, bytes]]), options)).to.throw(
+        SummaryFormatError,
+        'row count',
+      );
+    }
   });
 });

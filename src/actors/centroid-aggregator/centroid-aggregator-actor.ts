@@ -1,6 +1,7 @@
 import type { Broker, Membership } from '../../broker/broker.ts';
 import { liveModelSteps } from '../../clustering/live-model.ts';
 import { type Model, type ModelOptions, modelSteps } from '../../clustering/model.ts';
+import { type ModelTime, sourcesAt, type TimeOptions } from '../../clustering/model-time.ts';
 import type { ModelSource } from '../../clustering/model-features.ts';
 import { finishInSlices, type Steps } from '../../clustering/slices.ts';
 import type { ActorContext, ActorDefinition } from '../../system/actor.ts';
@@ -24,6 +25,8 @@ export interface AggregatorDependencies {
   /** The consumer group whose member with the models topic publishes. */
   readonly group: string;
   readonly model: ModelOptions;
+  /** Which rows a model is of, and how much an older one counts. */
+  readonly time: TimeOptions;
   readonly reportDirectory: string;
   /** Time between live models; undefined: only canonical ones, when asked. */
   readonly liveEvery: number | undefined;
@@ -82,6 +85,7 @@ export function centroidAggregatorActor(own: AggregatorDependencies): ActorDefin
 /** What was made of the committed summaries, and which those were. */
 interface Built<T> {
   readonly made: T;
+  readonly time: ModelTime;
   readonly of: Pick<PublishedModel, 'epoch' | 'nextOffsets'>;
 }
 
@@ -190,7 +194,7 @@ class Aggregator {
       return undefined;
     }
     const { events, live, model } = next.made;
-    const published = { ...next.of, model, events };
+    const published = { ...next.of, model: { ...model, time: next.time }, events };
     if (!(await this.#writer.publishLive(published, before, live))) {
       return undefined;
     }
@@ -254,7 +258,7 @@ class Aggregator {
       signal.throwIfAborted();
       const built = await this.#build((sources) => modelSteps(sources, this.#own.model));
       if (built !== undefined) {
-        return { ...built.of, model: built.made, events: [] };
+        return { ...built.of, model: { ...built.made, time: built.time }, events: [] };
       }
       if (tries === 0) {
         log.info({}, 'a rewind is under way: the model waits until all partitions have begun anew');
@@ -265,21 +269,22 @@ class Aggregator {
 
   /** Undefined while not all partitions are of the current epoch. */
   async #build<T>(make: (sources: readonly ModelSource[]) => Steps<T>): Promise<Built<T> | undefined> {
-    const { broker, partitions, topics } = this.#own;
+    const { broker, partitions, time: asked, topics } = this.#own;
     const { clock, signal } = this.#context;
     const epoch = (await unlessAborted(currentEpoch(broker, topics.settings), signal)).number;
     await refreshSummaries(broker, topics.regions, partitions, signal);
-    const { epochs, sources, nextOffsets } = await committedSummaries(broker, topics.regions, partitions);
+    const { epochs, nextOffsets, panes } = await committedSummaries(broker, topics.regions, partitions);
     if ([...epochs].some((one) => one !== epoch)) {
       return undefined;
     }
+    const { sources, time } = sourcesAt(panes, asked);
     const made = await finishInSlices(make(sources), {
       now: () => clock.monotonic(),
       pause: nextTurn,
       sliceMs: SLICE_MS,
       signal,
     });
-    return { made, of: { nextOffsets, epoch } };
+    return { made, time, of: { nextOffsets, epoch } };
   }
 
   async #serve({ model }: PublishedModel, begun: number): Promise<void> {

@@ -1,14 +1,14 @@
 import type { Broker } from '../../broker/broker.ts';
-import type { ModelSource } from '../../clustering/model-features.ts';
-import { RegionSummary } from '../../clustering/region-summary.ts';
+import { byPlace, type PlacedPane } from '../../clustering/model-time.ts';
+import { decodeParts } from '../../clustering/region-summary.ts';
 import { decodeProgress, type PartitionProgress } from '../partition/progress.ts';
-import { joinChunks, parseSummaryKey } from '../partition/summary-chunks.ts';
+import { SummaryParts } from '../partition/summary-chunks.ts';
 import { PROGRESS_KEY, SUMMARY_PREFIX } from '../topics.ts';
 import { unlessAborted } from '../unless-aborted.ts';
 
 export interface CommittedSummaries {
-  /** In the fixed order of a model: by region, then by partition. */
-  readonly sources: readonly ModelSource[];
+  /** In the fixed order of a model: by region, then by partition, then by time. */
+  readonly panes: readonly PlacedPane[];
   readonly nextOffsets: readonly number[];
   /** Epoch of each partition that has counted anything: no model is made of several. */
   readonly epochs: ReadonlySet<number>;
@@ -23,7 +23,7 @@ export async function committedSummaries(
   table: string,
   partitions: number,
 ): Promise<CommittedSummaries> {
-  const sources: ModelSource[] = [];
+  const panes: PlacedPane[] = [];
   const nextOffsets: number[] = [];
   const epochs = new Set<number>();
   for (let partition = 0; partition < partitions; partition++) {
@@ -32,7 +32,7 @@ export async function committedSummaries(
       const read = await summariesOf(broker, table, partition);
       const after = await progressOf(broker, table, partition);
       if (after?.nextOffset === before?.nextOffset && after?.epoch === before?.epoch) {
-        sources.push(...read);
+        panes.push(...read);
         nextOffsets.push(before?.nextOffset ?? 0);
         if (before !== undefined) {
           epochs.add(before.epoch);
@@ -41,8 +41,8 @@ export async function committedSummaries(
       }
     }
   }
-  sources.sort((a, b) => a.region - b.region || a.partition - b.partition);
-  return { sources, nextOffsets, epochs };
+  panes.sort(byPlace);
+  return { panes, nextOffsets, epochs };
 }
 
 /** Brings all partitions' summaries up to what is committed now, by whomever. */
@@ -80,17 +80,13 @@ async function progressOf(
   return stored === undefined ? undefined : decodeProgress(stored);
 }
 
-async function summariesOf(broker: Broker, table: string, partition: number): Promise<ModelSource[]> {
-  const chunks = new Map<string, Uint8Array[]>();
+async function summariesOf(broker: Broker, table: string, partition: number): Promise<PlacedPane[]> {
+  const parts = new SummaryParts();
   for await (const { key, value } of broker.tableEntries(table, partition, SUMMARY_PREFIX)) {
-    const { token, pane, chunk } = parseSummaryKey(key);
-    const id = `${token}/${pane}`;
-    const list = chunks.get(id) ?? [];
-    list[chunk] = value;
-    chunks.set(id, list);
+    parts.add(key, value);
   }
-  return [...chunks.values()].map((list) => {
-    const { region, tree } = RegionSummary.decode(joinChunks(list));
-    return { region, partition, tree };
+  return [...parts.regions()].flatMap(([, stored]) => {
+    const { head, panes } = decodeParts(stored);
+    return panes.map((pane) => ({ region: head.region, partition, pane }));
   });
 }

@@ -7,7 +7,6 @@ import type { RegionSnapshot } from '../region/messages.ts';
 import type { PartitionStats } from '../stats.ts';
 import { PROGRESS_KEY, type TopicNames } from '../topics.ts';
 import { encodeProgress, type PartitionProgress } from './progress.ts';
-import { ONLY_PANE, summaryKey } from './summary-chunks.ts';
 
 export interface CheckpointsOptions {
   readonly broker: Broker;
@@ -54,14 +53,8 @@ export class Checkpoints {
     const committed = await commitWhenThereIsRoom(
       writer,
       (transaction) => {
-        for (const { token, chunks, vanished } of snapshots) {
-          for (const [index, chunk] of chunks.entries()) {
-            transaction.put(topics.regions, partition, summaryKey(token, ONLY_PANE, index), chunk);
-          }
-          for (let gone = 0; gone < vanished; gone++) {
-            const key = summaryKey(token, ONLY_PANE, chunks.length + gone);
-            transaction.put(topics.regions, partition, key, null);
-          }
+        for (const { key, value } of snapshots.flat()) {
+          transaction.put(topics.regions, partition, key, value);
         }
         transaction.put(topics.regions, partition, PROGRESS_KEY, encoded);
         if (rejects.length > 0) {

@@ -1,4 +1,5 @@
 import type { Broker, LogRecord, PartitionReader, Writer } from '../../broker/broker.ts';
+import type { SummaryOptions } from '../../clustering/region-summary.ts';
 import { regionCount } from '../../geo/s2.ts';
 import type { RowKernel } from '../../rows/kernel.ts';
 import type { ActorContext, Address } from '../../system/actor.ts';
@@ -8,6 +9,7 @@ import type { AggregatorMessage } from '../centroid-aggregator/messages.ts';
 import { type Claim, openOwnedWriter } from '../owned-writer.ts';
 import type { RegionMessage, RegionSnapshot } from '../region/messages.ts';
 import { type Fold, regionActor } from '../region/region-actor.ts';
+import { committedWatermarks } from '../region/watermarks.ts';
 import type { StandingRequests } from '../standing-requests.ts';
 import type { PartitionStats } from '../stats.ts';
 import type { TopicNames } from '../topics.ts';
@@ -32,8 +34,10 @@ export interface PartitionSettings {
   readonly checkpointRows: number;
   /** S2 level of the regions. */
   readonly level: number;
-  /** Most features a region's summary holds. */
-  readonly features: number;
+  /** How a region's summary is kept. */
+  readonly summary: SummaryOptions;
+  /** A row may be this much older than the newest one before it of its region. */
+  readonly latenessMs: number;
   /** A foreign row's time may be this far ahead of its broker timestamp. */
   readonly maxFutureMs: number;
   /** Where to begin when no progress is stored. */
@@ -126,7 +130,8 @@ export class PartitionTask {
         signal,
         (late) => late.close(),
       );
-      return new PartitionTask(own, context, writer, reader, progress);
+      const watermarks = await committedWatermarks(broker, topics.regions, partition, settings.level);
+      return new PartitionTask(own, context, writer, reader, progress, watermarks);
     } catch (error) {
       await writer.close();
       throw error;
@@ -139,6 +144,7 @@ export class PartitionTask {
     writer: Writer,
     reader: PartitionReader,
     progress: PartitionProgress,
+    watermarks: Float64Array,
   ) {
     this.#own = own;
     this.#context = context;
@@ -165,6 +171,7 @@ export class PartitionTask {
         topics,
         level: settings.level,
         maxFutureMs: settings.maxFutureMs,
+        latenessMs: settings.latenessMs,
         kernel,
         scratch,
         poison,
@@ -174,6 +181,7 @@ export class PartitionTask {
       },
       progress,
       this.#fanOut.buffer,
+      watermarks,
     );
     this.#checkpoints = new Checkpoints({
       broker,
@@ -290,7 +298,7 @@ export class PartitionTask {
         partition,
         region,
         level: settings.level,
-        features: settings.features,
+        summary: settings.summary,
         fold: this.#own.fold,
       }),
     );

@@ -40,6 +40,8 @@ export interface RowIntakeOptions {
   readonly level: number;
   /** A foreign row's time may be this far ahead of its message's timestamp. */
   readonly maxFutureMs: number;
+  /** A row may be this much older than the newest one before it of its region; Infinity: of any age. */
+  readonly latenessMs: number;
   readonly kernel: RowKernel;
   readonly scratch: ParseScratch;
   readonly poison: PoisonRegister;
@@ -59,16 +61,26 @@ export class RowIntake {
   readonly #own: RowIntakeOptions;
   readonly #progress: PartitionProgress;
   readonly #buffer: RowBuffer;
+  readonly #watermarks: Float64Array;
   #rejects: OutgoingRecord[] = [];
   #rejectBytes = 0;
   #poisoned = false;
   #rejected = 0;
 
-  /** Writes to `progress` and `buffer`, which are the partition's. */
-  constructor(own: RowIntakeOptions, progress: PartitionProgress, buffer: RowBuffer) {
+  /**
+   * Writes to `progress`, `buffer` and `watermarks`, which are the partition's: the latter are the greatest
+   * event time of each region's rows so far.
+   */
+  constructor(
+    own: RowIntakeOptions,
+    progress: PartitionProgress,
+    buffer: RowBuffer,
+    watermarks: Float64Array,
+  ) {
     this.#own = own;
     this.#progress = progress;
     this.#buffer = buffer;
+    this.#watermarks = watermarks;
   }
 
   /** Of the rejected rows that are held for the next checkpoint. */
@@ -122,7 +134,8 @@ export class RowIntake {
 
   /** Moves the scratch columns' accepted rows to the buffer; sets the others aside. */
   #collect(record: LogRecord, source: RowSource, firstLine: number, rows: number): void {
-    const { level, maxFutureMs, partition, poison, scratch } = this.#own;
+    const { latenessMs, level, maxFutureMs, partition, poison, scratch } = this.#own;
+    const watermarks = this.#watermarks;
     const { columns, x, y, z } = scratch;
     const buffer = this.#buffer;
     fillUnitVectors(columns.longitude, columns.latitude, x, y, z, 0, rows);
@@ -133,13 +146,26 @@ export class RowIntake {
     for (let row = 0; row < rows; row++) {
       const line = firstLine + (columns.lineIndex[row] as number);
       const verdict = columns.verdict[row] as number;
+      const time = columns.time[row] as number;
+      const px = x[row] as number;
+      const py = y[row] as number;
+      const pz = z[row] as number;
+      let region = 0;
       let reason: RejectReason | undefined;
       if (verdict !== ACCEPTED) {
         reason = reasonOf(verdict);
-      } else if ((columns.time[row] as number) > latest) {
+      } else if (time > latest) {
         reason = 'future';
       } else if (suspects && poison.isPoison(partition, record.offset, line)) {
         reason = 'poison';
+      } else {
+        region = regionOf(px, py, pz, level);
+        const watermark = watermarks[region] as number;
+        if (time < watermark - latenessMs) {
+          reason = 'late';
+        } else if (time > watermark) {
+          watermarks[region] = time;
+        }
       }
       if (reason !== undefined) {
         const start = columns.lineStart[row] as number;
@@ -147,14 +173,11 @@ export class RowIntake {
         this.#reject(record, line, (record.value ?? new Uint8Array(0)).subarray(start, end), reason);
         continue;
       }
-      const px = x[row] as number;
-      const py = y[row] as number;
-      const pz = z[row] as number;
       buffer.x[at] = px;
       buffer.y[at] = py;
       buffer.z[at] = pz;
-      buffer.region[at] = regionOf(px, py, pz, level);
-      buffer.time[at] = columns.time[row] as number;
+      buffer.region[at] = region;
+      buffer.time[at] = time;
       buffer.offset[at] = record.offset;
       buffer.line[at] = line;
       at++;

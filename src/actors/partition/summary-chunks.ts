@@ -6,20 +6,18 @@ import { SUMMARY_PREFIX } from '../topics.ts';
  */
 const MAX_CHUNK_BYTES = 256 * 1024;
 
-/** The pane of everything: event-time panes come with decay; until then each region has this one. */
-export const ONLY_PANE = '0';
-
-export function summaryKey(token: string, pane: string, chunk: number): string {
-  return `${SUMMARY_PREFIX}${token}/${pane}/${String(chunk)}`;
+/** Of a chunk of a part of a region's summary (`RegionSummary.parts`). */
+export function summaryKey(token: string, part: string, chunk: number): string {
+  return `${SUMMARY_PREFIX}${token}/${part}/${String(chunk)}`;
 }
 
-/** Region token, pane and chunk of a summary's key. */
-export function parseSummaryKey(key: string): { token: string; pane: string; chunk: number } {
-  const [token, pane, chunk] = key.slice(SUMMARY_PREFIX.length).split('/');
-  if (!key.startsWith(SUMMARY_PREFIX) || token === undefined || pane === undefined || chunk === undefined) {
+/** Region token, part and chunk of a summary's key. */
+export function parseSummaryKey(key: string): { token: string; part: string; chunk: number } {
+  const [token, part, chunk] = key.slice(SUMMARY_PREFIX.length).split('/');
+  if (!key.startsWith(SUMMARY_PREFIX) || token === undefined || part === undefined || chunk === undefined) {
     throw new Error(`not the key of a region summary: ${key}`);
   }
-  return { token, pane, chunk: Number(chunk) };
+  return { token, part, chunk: Number(chunk) };
 }
 
 export function splitIntoChunks(encoded: Uint8Array): readonly Uint8Array[] {
@@ -42,4 +40,25 @@ export function joinChunks(chunks: readonly Uint8Array[]): Uint8Array {
     at += chunk.length;
   }
   return joined;
+}
+
+/** Entries of the table, put together to the parts of each region's summary, by its token. */
+export class SummaryParts {
+  readonly #chunks = new Map<string, Map<string, Uint8Array[]>>();
+
+  add(key: string, value: Uint8Array): void {
+    const { chunk, part, token } = parseSummaryKey(key);
+    const parts = this.#chunks.get(token) ?? new Map<string, Uint8Array[]>();
+    this.#chunks.set(token, parts);
+    const chunks = parts.get(part) ?? [];
+    parts.set(part, chunks);
+    chunks[chunk] = value;
+  }
+
+  /** The parts of each region's summary, by its token. */
+  *regions(): Generator<readonly [string, ReadonlyMap<string, Uint8Array>]> {
+    for (const [token, parts] of this.#chunks) {
+      yield [token, new Map([...parts].map(([part, chunks]) => [part, joinChunks(chunks)]))];
+    }
+  }
 }

@@ -17,10 +17,11 @@ export type RegionMessage =
       readonly reply: (snapshot: RegionSnapshot | undefined) => void;
     };
 
-/** A summary that changed since its last snapshot, as table entries. */
-export interface RegionSnapshot {
-  readonly token: string;
-  readonly chunks: readonly Uint8Array[];
-  /** Chunks written before that are no more: to be removed, after the last of `chunks`. */
-  readonly vanished: number;
+/** What changed of a summary since its last snapshot. */
+export type RegionSnapshot = readonly EntryChange[];
+
+/** An entry of the table to be written; null removes it. */
+export interface EntryChange {
+  readonly key: string;
+  readonly value: Uint8Array | null;
 }

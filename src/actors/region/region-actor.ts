@@ -1,10 +1,11 @@
 import type { Broker } from '../../broker/broker.ts';
 import { FoldError } from '../../clustering/features.ts';
-import { RegionSummary } from '../../clustering/region-summary.ts';
+import { RegionSummary, type SummaryOptions } from '../../clustering/region-summary.ts';
+import { decodeHead, HEAD } from '../../clustering/summary-format.ts';
 import { regionToken } from '../../geo/s2.ts';
 import type { ActorDefinition } from '../../system/actor.ts';
-import { joinChunks, ONLY_PANE, splitIntoChunks, summaryKey } from '../partition/summary-chunks.ts';
-import type { RegionMessage } from './messages.ts';
+import { joinChunks, splitIntoChunks, summaryKey } from '../partition/summary-chunks.ts';
+import type { EntryChange, RegionMessage, RegionSnapshot } from './messages.ts';
 
 /** Folds rows into a summary; a port so that a test can make it fail. */
 export type Fold = (
@@ -31,8 +32,7 @@ export interface RegionDependencies {
   /** Index and S2 level of the region's cell. */
   readonly region: number;
   readonly level: number;
-  /** Most features the summary may hold. */
-  readonly features: number;
+  readonly summary: SummaryOptions;
   readonly fold: Fold;
 }
 
@@ -45,30 +45,22 @@ export function regionActor(own: RegionDependencies): ActorDefinition<RegionMess
   return {
     name: `region-${token}`,
     setup: async () => {
-      const stored = await storedChunks(own, token);
-      const summary =
-        stored.length === 0
-          ? RegionSummary.empty(own.region, own.level, own.features)
-          : RegionSummary.decode(joinChunks(stored));
-      let writtenChunks = stored.length;
-      let changed = false;
+      const stored = await storedParts(own, token);
+      const written = new Written(token, stored);
+      const summary = written.empty
+        ? RegionSummary.empty(own.region, own.level, own.summary)
+        : RegionSummary.decode(joinedParts(stored), own.summary);
+      written.holds(summary);
       return {
         receive(message) {
           switch (message.type) {
             case 'rows':
-              changed = true;
               foldAll(own.fold, summary, message);
               message.handled();
               return;
             case 'snapshot': {
-              if (!changed) {
-                message.reply(undefined);
-                return;
-              }
-              const chunks = splitIntoChunks(summary.encode());
-              message.reply({ token, chunks, vanished: Math.max(0, writtenChunks - chunks.length) });
-              writtenChunks = chunks.length;
-              changed = false;
+              const changed = written.update(summary);
+              message.reply(changed.length === 0 ? undefined : changed);
               return;
             }
           }
@@ -76,6 +68,60 @@ export function regionActor(own: RegionDependencies): ActorDefinition<RegionMess
       };
     },
   };
+}
+
+/** What the table holds of the summary: each part's revision, and how many chunks it has. */
+class Written {
+  readonly #token: string;
+  readonly #chunks = new Map<string, number>();
+  readonly #revisions = new Map<string, number>();
+
+  constructor(token: string, stored: StoredParts) {
+    this.#token = token;
+    for (const [part, chunks] of stored) {
+      this.#chunks.set(part, chunks.length);
+    }
+  }
+
+  get empty(): boolean {
+    return this.#chunks.size === 0;
+  }
+
+  /** Says that all parts of the summary that the table holds are as they are there. */
+  holds(summary: RegionSummary): void {
+    for (const { name, revision } of summary.parts()) {
+      if (this.#chunks.has(name)) {
+        this.#revisions.set(name, revision);
+      }
+    }
+  }
+
+  /** What has to be written so that the table holds the summary; taken for written. */
+  update(summary: RegionSummary): RegionSnapshot {
+    const entries: EntryChange[] = [];
+    const parts = summary.parts();
+    for (const { encode, name, revision } of parts) {
+      if (this.#revisions.get(name) !== revision) {
+        this.#put(name, splitIntoChunks(encode()), entries);
+        this.#revisions.set(name, revision);
+      }
+    }
+    const there = new Set(parts.map(({ name }) => name));
+    for (const name of [...this.#chunks.keys()].filter((written) => !there.has(written))) {
+      this.#put(name, [], entries);
+      this.#chunks.delete(name);
+      this.#revisions.delete(name);
+    }
+    return entries;
+  }
+
+  #put(part: string, chunks: readonly Uint8Array[], entries: EntryChange[]): void {
+    const before = this.#chunks.get(part) ?? 0;
+    for (let chunk = 0; chunk < Math.max(before, chunks.length); chunk++) {
+      entries.push({ key: summaryKey(this.#token, part, chunk), value: chunks[chunk] ?? null });
+    }
+    this.#chunks.set(part, chunks.length);
+  }
 }
 
 /**
@@ -107,13 +153,33 @@ function foldAll(
   }
 }
 
+type StoredParts = ReadonlyMap<string, readonly Uint8Array[]>;
+
+/** The chunks of all parts that the head names, and its own; none where no row was committed yet. */
+async function storedParts(own: RegionDependencies, token: string): Promise<StoredParts> {
+  const parts = new Map<string, readonly Uint8Array[]>();
+  const head = await storedChunks(own, token, HEAD);
+  if (head.length > 0) {
+    parts.set(HEAD, head);
+    for (const pane of decodeHead(joinChunks(head)).panes) {
+      parts.set(pane, await storedChunks(own, token, pane));
+    }
+  }
+  return parts;
+}
+
+function joinedParts(stored: StoredParts): ReadonlyMap<string, Uint8Array> {
+  return new Map([...stored].map(([part, chunks]) => [part, joinChunks(chunks)]));
+}
+
 async function storedChunks(
   { broker, table, partition }: RegionDependencies,
   token: string,
+  part: string,
 ): Promise<readonly Uint8Array[]> {
   const chunks: Uint8Array[] = [];
   for (;;) {
-    const chunk = await broker.tableGet(table, partition, summaryKey(token, ONLY_PANE, chunks.length));
+    const chunk = await broker.tableGet(table, partition, summaryKey(token, part, chunks.length));
     if (chunk === undefined) {
       return chunks;
     }

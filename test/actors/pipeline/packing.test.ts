@@ -1,9 +1,11 @@
 import { expect } from 'chai';
 import fc from 'fast-check';
-import { RegionSummary } from '../../../src/clustering/region-summary.ts';
+import { paneGrid } from '../../../src/clustering/panes.ts';
+import { RegionSummary, type SummaryOptions } from '../../../src/clustering/region-summary.ts';
 import { regionOf, regionToken } from '../../../src/geo/s2.ts';
 import { fillUnitVectors } from '../../../src/geo/sphere.ts';
 import type { Pipeline } from '../../../src/pipeline.ts';
+import { partsOf } from '../../clustering/parts.ts';
 import { append, drain, type ForeignRecord, onStage, rowLines, type Settings, summaries } from './support.ts';
 
 const PARTITIONS = 2;
@@ -11,11 +13,17 @@ const LEVEL = 3;
 /** Few, so that features are merged and trees rebuilt many times within a few hundred rows. */
 const FEATURES = 12;
 const LINES = rowLines(360, 7);
+/** Some minutes a pane, and a quarter of an hour until they are all one: they are merged on the way too. */
+const PANE_MS = 60_000;
+const HISTORY_MS = 15 * 60_000;
+const KEPT: SummaryOptions = { features: FEATURES, grid: paneGrid(PANE_MS, HISTORY_MS) };
 
 const SETTINGS: Settings = {
   'topics.partitions': String(PARTITIONS),
   'regions.level': String(LEVEL),
   'regions.features': String(FEATURES),
+  'regions.pane': '60s',
+  'regions.history': '15m',
   'input.scanEvery': '1m',
   'partitions.fanOutIdle': '1ms',
   'connections.rows.bytes': '8KiB',
@@ -51,14 +59,16 @@ function expectedSummaries(): Record<string, string> {
     const { x, y, z, time } = positionsOf(lines);
     for (let row = 0; row < lines.length; row++) {
       const region = regionOf(x[row] ?? NaN, y[row] ?? NaN, z[row] ?? NaN, LEVEL);
-      const key = `${String(partition)} summary/${regionToken(region, LEVEL)}/0/0`;
-      const summary = folded.get(key) ?? RegionSummary.empty(region, LEVEL, FEATURES);
+      const key = `${String(partition)} summary/${regionToken(region, LEVEL)}`;
+      const summary = folded.get(key) ?? RegionSummary.empty(region, LEVEL, KEPT);
       summary.fold(x, y, z, time, row, row + 1);
       folded.set(key, summary);
     }
   }
   return Object.fromEntries(
-    [...folded].map(([key, summary]) => [key, Buffer.from(summary.encode()).toString('hex')]),
+    [...folded].flatMap(([key, summary]) =>
+      [...partsOf(summary)].map(([part, bytes]) => [`${key}/${part}/0`, Buffer.from(bytes).toString('hex')]),
+    ),
   );
 }
 

@@ -1,0 +1,106 @@
+import type { ModelSource } from './model-features.ts';
+import type { Pane } from './pane.ts';
+
+/** A pane and whose it is. */
+export interface PlacedPane {
+  readonly region: number;
+  /** Input partition of its rows. */
+  readonly partition: number;
+  readonly pane: Pane;
+}
+
+/** Which rows a model is of, and how much an older one counts. */
+export interface TimeOptions {
+  /** A row that is older by so many ms counts half; undefined: all count the same. */
+  readonly halfLifeMs?: number | undefined;
+  /** Rows that are older than the newest by more ms than this do not count; undefined: all do. */
+  readonly windowMs?: number | undefined;
+  /** Rows from this time on do not count, ms since the epoch; undefined: all do. */
+  readonly asOf?: number | undefined;
+}
+
+/** Which rows a model is of: times as ISO 8601 in UTC. */
+export interface ModelTime {
+  /** Event times of the rows that count are from this one on; null: no bound. */
+  readonly from: string | null;
+  /** They are before this one; null: no bound. */
+  readonly to: string | null;
+  /** Greatest event time of the rows that count: ages are measured to it. Null: there are none. */
+  readonly watermark: string | null;
+  /** How many rows count, each once. */
+  readonly rows: number;
+  /** The age at which a row counts half; null: at any age it counts as one. */
+  readonly halfLifeSeconds: number | null;
+}
+
+export interface TimedSources {
+  /** In the fixed order of a model. */
+  readonly sources: readonly ModelSource[];
+  readonly time: ModelTime;
+}
+
+/** A row that would count less does not count: squares of it are still numbers. */
+const LEAST_FACTOR = 2 ** -400;
+
+/** Fixed order of a model's sources: by region, then by partition, then by time. */
+export function byPlace(a: PlacedPane, b: PlacedPane): number {
+  return a.region - b.region || a.partition - b.partition || a.pane.span.from - b.pane.span.from;
+}
+
+/**
+ * The panes that count and by how much: each row counts as the mean of its pane does, 2^(-age / half-life),
+ * its age being measured to the newest row that counts and never to a clock.
+ *
+ * A pane counts as a whole or not at all. So a time that is asked for lies where no pane of any region is cut
+ * by it: rows of a pane that holds rows before and after `asOf` do not count, and those of one across the
+ * beginning of the window do; `to` and `from` say what time that makes of it.
+ * @param panes in the fixed order of a model.
+ */
+export function sourcesAt(panes: readonly PlacedPane[], options: TimeOptions): TimedSources {
+  const { asOf, halfLifeMs, windowMs } = options;
+  const to = asOf === undefined ? undefined : uncut(panes, asOf);
+  const past = to === undefined ? panes : panes.filter(({ pane }) => pane.latest < to);
+  const watermark = past.reduce((latest, { pane }) => Math.max(latest, pane.latest), -Infinity);
+  const from = windowMs === undefined || past.length === 0 ? undefined : uncut(past, watermark - windowMs);
+  const factorOf = (pane: Pane): number => {
+    const factor = halfLifeMs === undefined ? 1 : 2 ** (-(watermark - pane.meanTime) / halfLifeMs);
+    return factor < LEAST_FACTOR ? 0 : factor;
+  };
+  const counted = past.filter(({ pane }) => pane.earliest >= (from ?? -Infinity) && factorOf(pane) > 0);
+  return {
+    sources: counted.map(({ pane, partition, region }) => ({
+      region,
+      partition,
+      pane: pane.span.from,
+      tree: pane.tree,
+      factor: factorOf(pane),
+    })),
+    time: {
+      from: isoTime(from),
+      to: isoTime(to),
+      watermark: isoTime(past.length === 0 ? undefined : watermark),
+      rows: counted.reduce((rows, { pane }) => rows + pane.rows, 0),
+      halfLifeSeconds: halfLifeMs === undefined ? null : halfLifeMs / 1000,
+    },
+  };
+}
+
+function isoTime(ms: number | undefined): string | null {
+  return ms === undefined || ms === -Infinity ? null : new Date(ms).toISOString();
+}
+
+/** The latest time, not after `time`, that has rows of no pane on both sides. */
+function uncut(panes: readonly PlacedPane[], time: number): number {
+  let at = time;
+  for (;;) {
+    const before = at;
+    for (const { pane } of panes) {
+      if (pane.earliest < at && pane.latest >= at) {
+        at = pane.span.from;
+      }
+    }
+    if (at === before) {
+      return at;
+    }
+  }
+}

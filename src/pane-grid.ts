@@ -1,0 +1,24 @@
+import type { Configuration } from './config/schema.ts';
+import type { TimeOptions } from './clustering/model-time.ts';
+import { type PaneGrid, paneGrid } from './clustering/panes.ts';
+
+const HOUR_MS = 3_600_000;
+/** What a pane is in one piece: its rows are of one age then, give or take an eighth of the half-life. */
+const PANES_PER_HALF_LIFE = 4;
+/** Older rows count so little that they may be of one age. */
+const HALF_LIVES_TOLD_APART = 8;
+
+/** The panes that the configuration asks for. */
+export function paneGridOf({ clustering, regions }: Pick<Configuration, 'clustering' | 'regions'>): PaneGrid {
+  const { halfLife, window } = clustering;
+  const auto = Math.min(
+    HOUR_MS,
+    ...[halfLife ?? Infinity, window ?? Infinity].map((ms) => ms / PANES_PER_HALF_LIFE),
+  );
+  const history = Math.max(regions.history, window ?? 0, HALF_LIVES_TOLD_APART * (halfLife ?? 0));
+  return paneGrid(regions.pane === 'auto' ? auto : regions.pane, history);
+}
+
+export function timeOptionsOf({ halfLife, window }: Configuration['clustering']): TimeOptions {
+  return { halfLifeMs: halfLife ?? undefined, windowMs: window ?? undefined };
+}
