@@ -1,5 +1,14 @@
 import { type ChildProcess, spawn } from 'node:child_process';
-import { createReadStream, cpSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import {
+  cpSync,
+  createReadStream,
+  mkdirSync,
+  readFileSync,
+  readdirSync,
+  statSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { topicNames } from '../../src/actors/topics.ts';
@@ -28,6 +37,8 @@ export interface Stage {
   readonly root: string;
   /** Store opened at the last flushed transaction: the loss of power. */
   readonly powerLoss: boolean;
+  /** Panes of a second, a half-life, a window and a lateness, and files whose times go back and forth. */
+  readonly inTime: boolean;
 }
 
 export interface Ended {
@@ -39,7 +50,11 @@ export interface Ended {
 
 /** Copies the input (with its modification times, which decide the order) and writes the settings. */
 export function prepare(stage: Stage, input: string): void {
-  cpSync(input, join(stage.folder, 'input'), { recursive: true, preserveTimestamps: true });
+  const folder = join(stage.folder, 'input');
+  cpSync(input, folder, { recursive: true, preserveTimestamps: true });
+  if (stage.inTime) {
+    readLater(folder, 1, 2);
+  }
   const config = join(stage.folder, 'config');
   mkdirSync(config, { recursive: true });
   writeFileSync(
@@ -49,10 +64,28 @@ export function prepare(stage: Stage, input: string): void {
       // Small steps, so that kills find many different places.
       'publisher: { transactionBytes: 1MiB }',
       'checkpoint: { every: 100ms }',
+      ...(stage.inTime ? IN_TIME : []),
       `broker: { embedded: { mapSize: ${String(MAP_BYTES)}, safeRestore: ${String(stage.powerLoss)} } }`,
       '',
     ].join('\n'),
   );
+}
+
+/** Files are 10 s of event time each: where one is read after a later one, its first half second is late. */
+const IN_TIME = [
+  'regions: { pane: 1s, history: 40s, lateness: 19500ms }',
+  'clustering: { halfLife: 6s, window: 20s }',
+];
+
+/** Has the file at one place of the order read after that at another. */
+function readLater(folder: string, place: number, after: number): void {
+  const files = readdirSync(folder).sort();
+  const times = files.map((name) => statSync(join(folder, name)).mtimeMs / 1000);
+  const order = files.map((_, at) => (at === place ? after : at === after ? place : at));
+  for (const [at, name] of files.entries()) {
+    const time = (times.at(-1) ?? 0) - 100 + (order[at] ?? 0);
+    utimesSync(join(folder, name), time, time);
+  }
 }
 
 function start(stage: Stage, fault: string | undefined): ChildProcess {
@@ -143,5 +176,5 @@ export function modelBytes(stage: Stage): string {
 export interface OnceOutput {
   readonly files: { readonly done: number; readonly failed: number };
   readonly rows: { readonly read: number; readonly counted: number; readonly rejected: number };
-  readonly model: { readonly weight: number };
+  readonly model: { readonly weight: number; readonly time: { readonly rows: number } };
 }

@@ -44,6 +44,15 @@ function seeded(seed: number): () => number {
   };
 }
 
+/** What an undisturbed run made of the same files; how many rows they have was counted apart. */
+interface Truth {
+  readonly rows: number;
+  readonly rejected: number;
+  readonly weight: number;
+  readonly files: number;
+  readonly model: string;
+}
+
 interface Verdict {
   readonly problems: readonly string[];
   readonly kills: readonly { readonly kill: Kill; readonly read: number; readonly counted: number }[];
@@ -53,7 +62,7 @@ interface Verdict {
 async function killAndFinish(
   stage: Stage,
   plan: readonly Kill[],
-  truth: { readonly rows: number; readonly files: number; readonly model: string },
+  truth: Truth,
   say: (line: string) => void,
 ): Promise<Verdict> {
   const problems: string[] = [];
@@ -82,9 +91,9 @@ async function killAndFinish(
   const { files, model, rows } = output;
   for (const [what, is, should] of [
     ['rows read', rows.read, truth.rows],
-    ['rows counted', rows.counted, truth.rows],
-    ['rows rejected', rows.rejected, 0],
-    ['weight', model.weight, truth.rows],
+    ['rows counted', rows.counted, truth.rows - truth.rejected],
+    ['rows rejected', rows.rejected, truth.rejected],
+    ['weight', model.weight, truth.weight],
     ['files done', files.done, truth.files],
   ] as const) {
     if (is !== should) {
@@ -127,42 +136,60 @@ describe('kills', function () {
   }
 
   function stage(name: string, input: string, options: Partial<Stage> = {}): Stage {
-    const made = { folder: join(folder, name), root: PROJECT, powerLoss: false, ...options };
+    const made = { folder: join(folder, name), root: PROJECT, powerLoss: false, inTime: false, ...options };
     prepare(made, input);
     return made;
   }
 
-  async function undisturbed(
-    name: string,
-    input: string,
-  ): Promise<{ rows: number; files: number; model: string }> {
-    const calm = stage(name, input);
+  async function undisturbed(name: string, input: string, inTime = false): Promise<Truth> {
+    const calm = stage(name, input, { inTime });
     const rows = await countRows(input);
     const ended = await run(calm);
     expect(ended.code, ended.stderr).to.equal(0);
-    expect((JSON.parse(ended.stdout) as OnceOutput).rows).to.deep.equal({
-      read: rows,
-      counted: rows,
-      rejected: 0,
-    });
-    return { rows, files: readdirSync(input).length, model: modelBytes(calm) };
+    const { model, rows: told } = JSON.parse(ended.stdout) as OnceOutput;
+    const { rejected } = told;
+    expect(told).to.deep.equal({ read: rows, counted: rows - rejected, rejected });
+    if (inTime) {
+      // Some are late, some are before the window, and those that count do so by their age.
+      expect(rejected).to.be.within(1, rows / 10);
+      expect(model.time.rows).to.be.within(rows / 2, rows - rejected - 1);
+      expect(model.weight).to.be.below(model.time.rows / 2);
+      say(
+        `${String(rejected)} rows are late, ${String(model.time.rows)} are in the window, weighing ${String(model.weight)}`,
+      );
+    } else {
+      expect([rejected, model.weight]).to.deep.equal([0, rows]);
+    }
+    return {
+      rows,
+      rejected,
+      weight: model.weight,
+      files: readdirSync(input).length,
+      model: modelBytes(calm),
+    };
   }
 
   describe('of a run over 2,000,000 rows', () => {
     let input: string;
-    let truth: { rows: number; files: number; model: string };
 
-    before(async () => {
+    before(() => {
       input = generate('large', ROWS_A_FILE, FILES);
-      truth = await undisturbed('large-calm', input);
     });
 
-    for (const powerLoss of [false, true]) {
-      it(`leave no trace${powerLoss ? ', with what was not flushed lost each time' : ''}`, async () => {
+    for (const { inTime, powerLoss, what } of [
+      { inTime: false, powerLoss: false, what: 'leave no trace' },
+      {
+        inTime: true,
+        powerLoss: true,
+        what: 'leave none with what was not flushed lost each time, and with panes, half-life, window and lateness',
+      },
+    ]) {
+      it(what, async () => {
+        const truth = await undisturbed(inTime ? 'large-calm-in-time' : 'large-calm', input, inTime);
         const random = seeded(seed + (powerLoss ? 1 : 0));
         const plan = Array.from({ length: FILES }, (_, file) => planFor(file, random)).flat();
         const { kills, problems } = await killAndFinish(
-          stage(powerLoss ? 'power' : 'kill', input, { powerLoss }),
+          stage(powerLoss ? 'power' : 'kill', input, { powerLoss, inTime }),
           plan,
           truth,
           say,
@@ -181,7 +208,7 @@ describe('kills', function () {
 
   describe('notice a program that', () => {
     let input: string;
-    let truth: { rows: number; files: number; model: string };
+    let truth: Truth;
 
     before(async () => {
       input = generate('small', 60_000, 2);
