@@ -136,7 +136,9 @@ class ChaosRun {
         'checkpoint: { every: 300ms }',
         // A checkpoint writes every summary that changed, here nearly all of them. With the usual number of
         // features that would be some 40 MB, three times a second.
-        'regions: { features: 100 }',
+        // Rows of several files are published at a time: some are late, and by whom they are sent decides.
+        'regions: { features: 100, pane: 1s, history: 60s, lateness: 12s }',
+        'clustering: { halfLife: 30s, window: 90s }',
         '',
       ].join('\n'),
     );

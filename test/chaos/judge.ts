@@ -46,11 +46,11 @@ export async function judge(evidence: Evidence): Promise<Judgement> {
     ['lines that are missing', missing, 0],
     ['lines too many', surplus, 0],
     ['rows read', first?.rows.read, truth.count],
-    ['rows counted', first?.rows.counted, truth.count],
-    ['rows rejected', first?.rows.rejected, 0],
-    ['weight', first?.model.weight, truth.count],
+    ['rows counted or late', settled(first), truth.count],
     ['files done', first?.files.done, files],
-    ['rows the second group counted', second?.rows.counted, truth.count],
+    ['rows the second group counted or found late', settled(second), truth.count],
+    ['rows late', first?.rows.rejected, second?.rows.rejected],
+    ['weight', first?.model.weight, second?.model.weight],
   ] as const) {
     if (is !== should) {
       problems.push(`${what}: ${String(is)}, should be ${String(should)}`);
@@ -61,7 +61,11 @@ export async function judge(evidence: Evidence): Promise<Judgement> {
     problems.push('model.json is not that of an undisturbed group');
   }
   const entries = await compareSummaries(evidence, observer, problems);
-  return { problems, compared: `${String(lines.count)} lines, ${String(entries)} summary entries compared` };
+  const late = String(first?.rows.rejected ?? 0);
+  return {
+    problems,
+    compared: `${String(lines.count)} lines, of them ${late} late, ${String(entries)} summary entries compared`,
+  };
 }
 
 /** @returns how many entries the undisturbed group has. */
@@ -85,6 +89,11 @@ async function compareSummaries(
   } finally {
     await other.close();
   }
+}
+
+/** Rows that a group has judged. */
+function settled(output: OnceOutput | undefined): number | undefined {
+  return output === undefined ? undefined : output.rows.counted + output.rows.rejected;
 }
 
 function outputOf(stdout: string): OnceOutput | undefined {
