@@ -1,6 +1,6 @@
-import { type CellAddress, cellVertices } from '../geo/s2.ts';
 import type { UnitVector } from '../geo/sphere.ts';
-import { UNIT_TOLERANCE } from './features.ts';
+import { CellRivals, Descent, type Patch, patchOf } from './cell-rivals.ts';
+import { greatestExcess, greatestExcessOfAny, type Lead } from './excess.ts';
 import type { CellFeature } from './feature-nodes.ts';
 import type { FeatureTree } from './feature-tree.ts';
 import type { Steps } from './slices.ts';
@@ -11,179 +11,151 @@ export interface CostBounds {
   readonly upper: number;
 }
 
+/** Rows that were folded one by one, and how much each of them counts. */
+export interface CostSource {
+  readonly tree: FeatureTree;
+  /** 0, or between 1e-200 and 1e100. Default 1. */
+  readonly factor?: number;
+}
+
 /** Relative error of one rounded operation on doubles. */
 const ROUNDING = 2 ** -53;
-/** A merge of two features takes fewer rounded operations on any one value. */
+/** Neither a merge of two features nor a term here takes so many rounded operations on any one value. */
 const OPERATIONS = 16;
-/** Differences of squared distances below this are not taken for certain. */
-const FUZZ = 1e-13;
+/** Centers nearer to each other than this are one, and a feature's cost is not known better. */
+const UNDERFLOW = 1e-60;
 /** Distances between two yields: about half a millisecond. */
 const DISTANCES_PER_STEP = 50_000;
 /** What a feature takes beside its distances, in distances. */
 const FEATURE_WORK = 50;
+/** What `greatestExcessOfAny` takes a lead, in distances. */
+const EXCESS_WORK = 500;
 
 /**
- * Bounds of the cost of the rows that the trees were made of, one by one and each of weight 1, with respect
- * to `centers`.
+ * Bounds of the cost of the rows that the trees were made of, one by one and each of weight 1, or by absorbing
+ * trees made like that (not of features given by their means, whose rows may be outside the mean's cell), with
+ * respect to `centers`, none longer than 1000: the sum over the trees of `factor` times the rows' squared
+ * chords.
  * They hold for certain: what was merged in the trees, and rounding, are in them, outwards.
  *
- * The rows of a feature (weight w, mean m, SSE e) cost exactly `w |m - c|^2 + e` if they all have the same
- * nearest center c (Huygens and Steiner). That is so if a ball that holds them all lies in the Voronoi cell
- * of c; two balls do, and one is enough:
- * - around m, with the radius sqrt(e (w - 1) / w): a row at the distance d of the mean of all w leaves its
- *   part of the SSE to the others, `d^2 w / (w - 1) <= e` (Samuelson 1968, for sums of squares);
- * - around the middle of the feature's S2 cell, with its corners on it: a cell is the convex hull of its
- *   corners on the sphere, and a cap below a hemisphere is convex.
+ * The rows of a feature (weight w, mean m, SSE e) would cost exactly `w |m - c|^2 + e` at the center c that is
+ * nearest to m (Huygens and Steiner). They cost no more than that. They cost less where another center r is
+ * nearer, by the lead of r over c (`CellRivals`), which is linear in the row: its mean over the rows is
+ * `-d = |m - c|^2 - |m - r|^2`, and its variance at most `4 |r - c|^2 e / w`, as if all rows were on a line
+ * in that direction. What can be saved on average, the mean of the greatest of 0 and the leads, is at most
+ * what `greatestExcess` and `greatestExcessOfAny` make of it, and of the greatest lead at any row. All rows
+ * are in two places:
+ * - in a ball around m with the radius sqrt(e (w - 1) / w): a row at the distance s of the mean of all w
+ *   leaves its part of the SSE to the others, `s^2 w / (w - 1) <= e` (Samuelson 1968, for sums of squares);
+ * - in the feature's S2 cell.
  *
- * For all other features together let S be the sum of `w |m - c|^2`, c being nearest to m, and Q that of e.
- * The distance to the nearest center changes between a row and its mean by no more than they are apart.
- * So the square roots of the rows' cost and of S differ by no more than that of Q (the triangle inequality
- * in the space of the rows), and the cost is at least max(0, sqrt S - sqrt Q)^2. It is at most S + Q, which
- * the rows would pay at the center that is nearest to their mean.
- *
- * A center that is nearest to no point of a cell is nearest to none of the cells inside (Kanungo et al.: An
- * efficient k-means clustering algorithm: analysis and implementation, PAMI 2002). On the way down the tree
- * the centers become fewer, and all of the above holds with those that are left: for the rows of the cell
- * the nearest of them is the nearest of all.
+ * A center that leads nowhere in one of the two saves nothing. If all others are like that, the rows'
+ * cost is certain. What leads nowhere in a cell does not do so in the cells inside: on the way down the tree
+ * the centers become fewer.
  */
 export function* costBoundsOf(
-  trees: readonly FeatureTree[],
+  sources: readonly CostSource[],
   centers: readonly UnitVector[],
 ): Steps<CostBounds> {
   if (centers.length === 0) {
     return { lower: 0, upper: 0 };
   }
-  const contest = new Contest(centers);
-  const sums = { certain: 0, means: 0, spreads: 0, rounding: 0 };
+  const rivals = new CellRivals(centers);
+  const sums = { lower: 0, upper: 0, slack: 0 };
   let features = 0;
   let step = DISTANCES_PER_STEP;
-  for (const tree of trees) {
-    // Those left in the cells on the way to the feature, by level: the features come in pre-order.
-    const left: Int32Array[] = [];
+  for (const { factor = 1, tree } of sources) {
+    const descent = new Descent(rivals);
     for (const feature of tree.cellFeatures()) {
-      const { cell } = feature;
-      const rivals = contest.leftInCell(left[cell.level - 1] ?? contest.everyone, cell);
-      left[cell.level] = rivals;
-      add(sums, contest, rivals, feature);
+      add(sums, rivals, descent.enter(feature.cell), feature, factor);
       features++;
-      if (contest.distances + features * FEATURE_WORK >= step) {
+      if (rivals.distances + features * FEATURE_WORK >= step) {
         step += DISTANCES_PER_STEP;
         yield;
       }
     }
   }
-  const { certain, means, rounding, spreads } = sums;
-  const least = Math.max(0, Math.sqrt(means) - Math.sqrt(spreads)) ** 2;
+  const { lower, upper } = sums;
   // Each of the sums was rounded once a feature, and so are the few operations here.
-  const slack = rounding + (features + OPERATIONS) * ROUNDING * (certain + means + spreads);
-  return { lower: Math.max(0, certain + least - slack), upper: certain + means + spreads + slack };
+  const slack = sums.slack + (features + OPERATIONS) * ROUNDING * upper;
+  return { lower: Math.max(0, lower - slack), upper: upper + slack };
 }
 
 interface Sums {
-  /** Cost of the rows whose nearest center is certain. */
-  certain: number;
-  /** S and Q of all others. */
-  means: number;
-  spreads: number;
-  /** By how much all of that may be wrong, because the features were rounded. */
-  rounding: number;
+  lower: number;
+  upper: number;
+  /** By how much each of them may be wrong, because the features and their terms were rounded. */
+  slack: number;
 }
 
-/** Adds a feature whose rows each have their nearest center among `rivals`. */
-function add(sums: Sums, contest: Contest, rivals: Int32Array, { mean, sse, weight }: CellFeature): void {
-  const squared = contest.toNearest(rivals, mean);
+/** Adds a feature whose rows each have their nearest center among `left`. */
+function add(sums: Sums, rivals: CellRivals, left: Int32Array, feature: CellFeature, factor: number): void {
+  const { mean, sse, weight } = feature;
+  const own = rivals.nearest(left, mean);
+  const squared = rivals.squared[own] as number;
   const drift = driftOf(weight);
   // By how much the root of the SSE may be wrong: Cauchy and Schwarz over at most weight - 1 merges, in
   // which the lesser weights add up to no more than weight * log2(weight).
-  const blur = Math.sqrt(weight * (1 + Math.log2(Math.max(1, weight)))) * drift;
-  const radius = (Math.sqrt(sse) + blur) * Math.sqrt((weight - 1) / weight) + drift;
-  if (rivals.length === 1 || contest.left(rivals, mean, radius).length === 1) {
-    sums.certain += weight * squared + sse;
-  } else {
-    sums.means += weight * squared;
-    sums.spreads += sse;
+  const blur = Math.sqrt(weight * (1 + Math.log2(weight))) * drift;
+  const spread = Math.sqrt(sse) + blur;
+  const cost = weight * squared + sse;
+  const saved = left.length === 1 ? 0 : weight * mostSaved(rivals, left, own, feature, spread);
+  sums.lower += factor * Math.max(0, cost - saved);
+  sums.upper += factor * cost;
+  sums.slack +=
+    factor *
+    (weight * drift * (2 * Math.sqrt(squared) + drift) +
+      4 * blur * spread +
+      OPERATIONS * ROUNDING * (cost + saved) +
+      UNDERFLOW);
+}
+
+/** What a row saves at most, on average, by going to the nearest of `left` and not to `own`. */
+function mostSaved(
+  rivals: CellRivals,
+  left: Int32Array,
+  own: number,
+  { cell, weight }: CellFeature,
+  spread: number,
+): number {
+  const drift = driftOf(weight);
+  const radius = spread * Math.sqrt((weight - 1) / weight);
+  const variance = (spread * spread) / weight;
+  const squared = rivals.squared[own] as number;
+  const leads: Lead[] = [];
+  let patch: Patch | undefined;
+  let sum = 0;
+  let worst = 0;
+  for (const rival of left) {
+    const steep = 2 * rivals.apart(rival, own) * (1 + OPERATIONS * ROUNDING);
+    if (steep < UNDERFLOW) {
+      continue;
+    }
+    const theirs = rivals.squared[rival] as number;
+    const below = theirs - squared;
+    // By how much -below may be wrong as the mean of the leads.
+    const wrong = steep * drift + OPERATIONS * ROUNDING * (theirs + squared);
+    const inBall = steep * radius - below + wrong;
+    if (inBall <= 0) {
+      continue;
+    }
+    patch ??= patchOf(cell);
+    const most = Math.min(inBall, rivals.greatestLead(rival, own, patch) + wrong);
+    if (most <= 0) {
+      continue;
+    }
+    leads.push({ slope: rivals.slope(rival, own), below, most });
+    sum += greatestExcess(below, steep * steep * variance, most);
+    worst = Math.max(worst, wrong);
   }
-  sums.rounding +=
-    weight * drift * (2 * Math.sqrt(squared) + drift) +
-    4 * blur * (Math.sqrt(sse) + blur) +
-    OPERATIONS * ROUNDING * weight * (squared + sse);
+  if (leads.length > 1) {
+    rivals.distances += leads.length * EXCESS_WORK;
+    sum = Math.min(sum, greatestExcessOfAny(leads, variance));
+  }
+  return sum + worst;
 }
 
 /** How far a mean may be from that of its rows: each merge rounds once, and what was wrong before is averaged. */
 function driftOf(weight: number): number {
   return weight > 1 ? OPERATIONS * ROUNDING * weight : 0;
-}
-
-/** Which centers can be the nearest to what. Sets of centers are their indices, never none. */
-class Contest {
-  readonly everyone: Int32Array;
-  /** How many distances were computed so far. */
-  distances = 0;
-  readonly #centers: readonly UnitVector[];
-  /** Squared distances of the point asked about last. */
-  readonly #squared: Float64Array;
-
-  constructor(centers: readonly UnitVector[]) {
-    this.#centers = centers;
-    this.#squared = new Float64Array(centers.length);
-    this.everyone = Int32Array.from(centers.keys());
-  }
-
-  /** Squared distance of a point to the nearest of `rivals`. */
-  toNearest(rivals: Int32Array, point: UnitVector): number {
-    this.distances += rivals.length;
-    let least = Infinity;
-    for (const rival of rivals) {
-      least = Math.min(least, squaredChord(point, this.#centers[rival] as UnitVector));
-    }
-    return least;
-  }
-
-  /** Those of `rivals` that can be the nearest of them to a point of a cell. */
-  leftInCell(rivals: Int32Array, cell: CellAddress): Int32Array {
-    if (rivals.length === 1) {
-      return rivals;
-    }
-    const corners = cellVertices(cell);
-    const middle = normalised(corners);
-    const radius = Math.sqrt(Math.max(...corners.map((corner) => squaredChord(corner, middle))));
-    return this.left(rivals, middle, radius + UNIT_TOLERANCE + FUZZ);
-  }
-
-  /**
-   * Those of `rivals` that can be the nearest of them to a point of a ball: not those for which the ball
-   * lies beyond the plane in the middle, on the side of the one that is nearest to the ball's middle.
-   * `|p - other|^2 - |p - nearest|^2` shrinks by no more than `2 |nearest - other|` a step of p.
-   */
-  left(rivals: Int32Array, middle: UnitVector, radius: number): Int32Array {
-    const centers = this.#centers;
-    const squared = this.#squared;
-    this.distances += 2 * rivals.length;
-    let nearest = rivals[0] as number;
-    for (const rival of rivals) {
-      squared[rival] = squaredChord(middle, centers[rival] as UnitVector);
-      nearest = squared[rival] < (squared[nearest] as number) ? rival : nearest;
-    }
-    const least = squared[nearest] as number;
-    const own = centers[nearest] as UnitVector;
-    return rivals.filter((rival) => {
-      const apart = Math.sqrt(squaredChord(centers[rival] as UnitVector, own));
-      return rival === nearest || !((squared[rival] as number) - least >= 2 * radius * apart + FUZZ);
-    });
-  }
-}
-
-function normalised(corners: readonly UnitVector[]): UnitVector {
-  const [x, y, z] = [0, 1, 2].map((axis) =>
-    corners.reduce((sum, corner) => sum + (corner[axis] as number), 0),
-  ) as [number, number, number];
-  const length = Math.hypot(x, y, z);
-  return [x / length, y / length, z / length];
-}
-
-function squaredChord(a: UnitVector, b: UnitVector): number {
-  const dx = a[0] - b[0];
-  const dy = a[1] - b[1];
-  const dz = a[2] - b[2];
-  return dx * dx + dy * dy + dz * dz;
 }

@@ -84,10 +84,7 @@ export function* modelOf({ all, coarse, sources }: ModelFeatures, k: number, giv
   const model = yield* clustersOf(all ?? coarse, k, given);
   const { clusters, cost, weight } = model;
   const centers = clusters.map(({ center }) => center);
-  const { lower, upper } = yield* costBoundsOf(
-    sources.map(({ tree }) => tree),
-    centers,
-  );
+  const { lower, upper } = yield* costBoundsOf(sources, centers);
   // Made of coarsened features, or of rows on a border that went to another center, the cost is above.
   const costBounds = { lower: Math.min(lower, cost), upper: Math.max(upper, cost) };
   return { k, weight, cost, costBounds, clusters };

@@ -1,6 +1,7 @@
 import { expect } from 'chai';
 import fc from 'fast-check';
 import { type CostBounds, costBoundsOf } from '../../src/clustering/bounds.ts';
+import { FeatureTree } from '../../src/clustering/feature-tree.ts';
 import { buildModel } from '../../src/clustering/model.ts';
 import { createRandom } from '../../src/clustering/random.ts';
 import { finish } from '../../src/clustering/slices.ts';
@@ -32,9 +33,15 @@ function vectorsOf({ x, y, z }: Points): readonly UnitVector[] {
   return Array.from(x, (value, row) => [value, y[row] as number, z[row] as number]);
 }
 
-function boundsOf(points: Points, centers: readonly UnitVector[], limit: number, level?: number): CostBounds {
-  const trees = sourcesOf(points, limit, level).map(({ tree }) => tree);
-  return finish(costBoundsOf(trees, centers));
+function boundsOf(
+  points: Points,
+  centers: readonly UnitVector[],
+  limit: number,
+  level?: number,
+  factor = 1,
+): CostBounds {
+  const sources = sourcesOf(points, limit, level).map(({ tree }) => ({ tree, factor }));
+  return finish(costBoundsOf(sources, centers));
 }
 
 /** Every kind of rows that could break it. */
@@ -50,6 +57,20 @@ const KINDS: Readonly<Record<string, (count: number, seed: number) => Points>> =
   },
   'at two antipodes': (count) =>
     pointsAt(Array.from({ length: count }, (_, row) => (row % 2 === 0 ? [20, 30] : [-160, -30]))),
+  'at two places in a cell': (count, seed) => {
+    const random = createRandom(seed);
+    const [east, share] = [1e-3 * random(), random()];
+    return pointsAt(Array.from({ length: count }, () => (random() < share ? [5 + east, 45] : [5, 45.001])));
+  },
+  'of which most are one': (count, seed) => {
+    const { x, y, z } = cityPoints(count, 3, seed);
+    const random = createRandom(seed + 1);
+    for (const [row] of x.entries()) {
+      const from = random() < 0.9 ? 0 : row;
+      [x[row], y[row], z[row]] = [x[from] as number, y[from] as number, z[from] as number];
+    }
+    return { x, y, z };
+  },
   'within a metre': (count, seed) => {
     const random = createRandom(seed);
     return pointsAt(Array.from({ length: count }, () => [8 + 1e-5 * random(), 47 + 1e-5 * random()]));
@@ -103,6 +124,70 @@ describe('bounds of the cost', () => {
       );
     });
   }
+
+  it('hold for panes that count by factors, of any size', () => {
+    const exponent = fc.double({ min: -12, max: 12, noNaN: true });
+    fc.assert(
+      fc.property(
+        fc.array(fc.tuple(fc.constantFrom(...Object.values(KINDS)), exponent), {
+          minLength: 1,
+          maxLength: 5,
+        }),
+        fc.integer({ min: 1, max: 200 }),
+        fc.integer(),
+        fc.constantFrom(8, 40),
+        (panes, count, seed, limit) => {
+          const centers = vectorsOf(spherePoints(3, seed)).concat(vectorsOf(cityPoints(3, 3, seed)));
+          const rows = panes.map(([pointsOf], pane) => pointsOf(count, seed + pane));
+          const factors = panes.map(([, power]) => 10 ** power);
+          const sources = rows.flatMap((points, pane) =>
+            sourcesOf(points, limit).map(({ tree }) => ({ tree, factor: factors[pane] as number })),
+          );
+          const { lower, upper } = finish(costBoundsOf(sources, centers));
+          const costs = rows.map((points, pane) => (factors[pane] as number) * trueCost(points, centers));
+          expect(costs.reduce((sum, cost) => sum + cost, 0)).to.be.within(lower, upper);
+        },
+      ),
+      { numRuns: 100 },
+    );
+  });
+
+  for (const [kind, pointsOf] of Object.entries(KINDS)) {
+    it(`hold for panes that absorbed each other, of rows ${kind}`, () => {
+      fc.assert(
+        fc.property(
+          fc.array(fc.integer({ min: 1, max: 150 }), { minLength: 2, maxLength: 4 }),
+          fc.integer(),
+          fc.constantFrom(8, 40),
+          (counts, seed, limit) => {
+            const root = new FeatureTree('sphere', limit);
+            const rows = counts.map((count, pane) => pointsOf(count, seed + pane));
+            for (const { x, y, z } of rows) {
+              const tree = new FeatureTree('sphere', limit);
+              tree.insertColumns(x, y, z, 0, x.length);
+              root.absorb(tree);
+            }
+            const centers = vectorsOf(spherePoints(3, seed)).concat(vectorsOf(pointsOf(4, seed + 9)));
+            const { lower, upper } = finish(costBoundsOf([{ tree: root }], centers));
+            const cost = rows.reduce((sum, points) => sum + trueCost(points, centers), 0);
+            expect(cost).to.be.within(lower, upper);
+          },
+        ),
+        { numRuns: 40 },
+      );
+    });
+  }
+
+  it('grow in proportion to the factor', () => {
+    const points = cityPoints(2_000, 5, 9);
+    const centers = vectorsOf(cityPoints(5, 5, 9));
+    const one = boundsOf(points, centers, 40);
+    const quarter = boundsOf(points, centers, 40, 3, 0.25);
+    expect(one.lower).to.be.above(0);
+    expect(quarter.lower).to.be.closeTo(one.lower / 4, 1e-12 * one.lower);
+    expect(quarter.upper).to.be.closeTo(one.upper / 4, 1e-12 * one.upper);
+    expect(boundsOf(points, centers, 40, 3, 0)).to.deep.equal({ lower: 0, upper: 0 });
+  });
 
   it('are tight with the settings of the product', () => {
     for (const [points, k] of [
@@ -163,18 +248,19 @@ describe('bounds of the cost', () => {
   });
 
   it('are computed in small steps, the more the more centers are in doubt', () => {
-    const trees = sourcesOf(spherePoints(20_000, 5), 2000).map(({ tree }) => tree);
-    const stepsWith = (centers: readonly UnitVector[]): number => {
-      const steps = costBoundsOf(trees, centers);
+    const stepsOf = (points: Points, centers: readonly UnitVector[], limit: number): number => {
+      const sources = sourcesOf(points, limit).map(({ tree }) => ({ tree, factor: 1 }));
+      const steps = costBoundsOf(sources, centers);
       let count = 0;
       while (steps.next().done !== true) {
         count++;
       }
       return count;
     };
-    const one: UnitVector = [1, 0, 0];
-    expect(stepsWith([one])).to.be.at.least(15);
-    // Centers that are the same can never be told apart: each feature is held against all of them.
-    expect(stepsWith(Array.from({ length: 500 }, () => one))).to.be.at.least((20_000 * 500) / 50_000);
+    expect(stepsOf(spherePoints(20_000, 5), [[1, 0, 0]], 2000)).to.be.at.least(15);
+    // As many centers as rows: in each of the cells, some are nearest to some row.
+    const points = cityPoints(2_000, 7, 5);
+    expect(stepsOf(points, vectorsOf(points).slice(0, 1), 100)).to.be.at.most(1);
+    expect(stepsOf(points, vectorsOf(points), 100)).to.be.at.least(10);
   });
 });

@@ -1,0 +1,172 @@
+import { type CellAddress, cellVertices } from '../geo/s2.ts';
+import type { UnitVector } from '../geo/sphere.ts';
+import { UNIT_TOLERANCE } from './features.ts';
+
+/** The part of the sphere in an S2 cell. */
+export interface Patch {
+  readonly corners: readonly UnitVector[];
+  /** A point of the corners' convex hull in space is at least so far from the origin. */
+  readonly depth: number;
+}
+
+/**
+ * Which centers can be the nearest to a point of an S2 cell. Sets of centers are their indices, never none.
+ *
+ * The *lead* of a center r over another center c at a point x is `|x - c|^2 - |x - r|^2`: positive where r
+ * is the nearer one. It is linear in x, `2 x (r - c) + |c|^2 - |r|^2`, with the slope `2 |r - c|`.
+ */
+export class CellRivals {
+  readonly everyone: Int32Array;
+  /** How many distances, or what takes as long, were computed so far. */
+  distances = 0;
+  /** Squared distances of the point of the last `nearest`, by center. */
+  readonly squared: Float64Array;
+  readonly #x: Float64Array;
+  readonly #y: Float64Array;
+  readonly #z: Float64Array;
+
+  constructor(centers: readonly UnitVector[]) {
+    this.everyone = Int32Array.from(centers.keys());
+    this.squared = new Float64Array(centers.length);
+    this.#x = Float64Array.from(centers, ([x]) => x);
+    this.#y = Float64Array.from(centers, ([, y]) => y);
+    this.#z = Float64Array.from(centers, ([, , z]) => z);
+  }
+
+  /** The first of `rivals` that is nearest to a point. */
+  nearest(rivals: Int32Array, point: UnitVector): number {
+    const { squared } = this;
+    this.distances += rivals.length;
+    const x = point[0];
+    const y = point[1];
+    const z = point[2];
+    let nearest = rivals[0] as number;
+    let least = Infinity;
+    for (const rival of rivals) {
+      const dx = x - (this.#x[rival] as number);
+      const dy = y - (this.#y[rival] as number);
+      const dz = z - (this.#z[rival] as number);
+      const square = dx * dx + dy * dy + dz * dz;
+      squared[rival] = square;
+      if (square < least) {
+        least = square;
+        nearest = rival;
+      }
+    }
+    return nearest;
+  }
+
+  /** How far two centers are apart. */
+  apart(a: number, b: number): number {
+    this.distances++;
+    const dx = (this.#x[a] as number) - (this.#x[b] as number);
+    const dy = (this.#y[a] as number) - (this.#y[b] as number);
+    const dz = (this.#z[a] as number) - (this.#z[b] as number);
+    return Math.sqrt(dx * dx + dy * dy + dz * dz);
+  }
+
+  /** What the lead of `rival` over `own` grows by, per step in each direction. */
+  slope(rival: number, own: number): UnitVector {
+    return [
+      2 * ((this.#x[rival] as number) - (this.#x[own] as number)),
+      2 * ((this.#y[rival] as number) - (this.#y[own] as number)),
+      2 * ((this.#z[rival] as number) - (this.#z[own] as number)),
+    ];
+  }
+
+  /**
+   * Those of `rivals` that can be the nearest of them to a point of a cell. (Kanungo et al.: An efficient
+   * k-means clustering algorithm: analysis and implementation, PAMI 2002, with a cell in the place of a box.)
+   */
+  leftInCell(rivals: Int32Array, cell: CellAddress): Int32Array {
+    if (rivals.length === 1) {
+      return rivals;
+    }
+    const patch = patchOf(cell);
+    const own = this.nearest(rivals, middleOf(patch.corners));
+    return rivals.filter((rival) => rival === own || this.greatestLead(rival, own, patch) > 0);
+  }
+
+  /**
+   * No row in the cell gives `rival` a greater lead over `own`: an upper bound, rounding included, for
+   * centers no longer than 1000.
+   *
+   * A cell is the convex hull of its corners on the sphere: a point of it is `y / |y|` with y in their
+   * convex hull in space. With `lead(x) = s x + e` its lead is `(lead(y) - e (1 - |y|)) / |y|`, where lead(y)
+   * is at most the greatest at a corner and |y| between `depth` and 1.
+   */
+  greatestLead(rival: number, own: number, { corners, depth }: Patch): number {
+    this.distances += corners.length;
+    const cx = this.#x[own] as number;
+    const cy = this.#y[own] as number;
+    const cz = this.#z[own] as number;
+    const rx = this.#x[rival] as number;
+    const ry = this.#y[rival] as number;
+    const rz = this.#z[rival] as number;
+    const sx = rx - cx;
+    const sy = ry - cy;
+    const sz = rz - cz;
+    let most = -Infinity;
+    for (const corner of corners) {
+      most = Math.max(most, corner[0] * sx + corner[1] * sy + corner[2] * sz);
+    }
+    const even = -(sx * (rx + cx) + sy * (ry + cy) + sz * (rz + cz));
+    // A row is that near to the sphere, and nearer to its cell than what is left of the tolerance after that;
+    // as rounding here is in proportion to how far the centers are apart, it is in there, too.
+    const tolerance = 2 * UNIT_TOLERANCE * Math.sqrt(sx * sx + sy * sy + sz * sz);
+    const flat = 2 * most + even + Math.max(0, -even) * (1 - depth);
+    return (flat > 0 ? flat / depth : flat) + tolerance;
+  }
+}
+
+/** The centers that are left in the cells on the way down a tree. */
+export class Descent {
+  readonly #rivals: CellRivals;
+  /** By level: the cell on the way to the last one, and the centers that were left in the one above it. */
+  readonly #cells: CellAddress[] = [];
+  readonly #left: Int32Array[] = [];
+
+  constructor(rivals: CellRivals) {
+    this.#rivals = rivals;
+  }
+
+  /**
+   * The centers that can be the nearest to a point of the cell above; all, if there is none. The cells
+   * must come in pre-order.
+   */
+  enter(cell: CellAddress): Int32Array {
+    const { level } = cell;
+    const [cells, left] = [this.#cells, this.#left];
+    if (left.length > level + 1) {
+      left.length = level + 1;
+    }
+    const above = cells[level - 1];
+    cells[level] = cell;
+    // Found out for the first of the cells inside: most have none.
+    return (left[level] ??=
+      above === undefined
+        ? this.#rivals.everyone
+        : this.#rivals.leftInCell(left[level - 1] as Int32Array, above));
+  }
+}
+
+export function patchOf(cell: CellAddress): Patch {
+  const corners = cellVertices(cell);
+  const middle = middleOf(corners);
+  let depth = 1;
+  for (const [x, y, z] of corners) {
+    depth = Math.min(depth, x * middle[0] + y * middle[1] + z * middle[2]);
+  }
+  return { corners, depth };
+}
+
+function middleOf(corners: readonly UnitVector[]): UnitVector {
+  let [x, y, z] = [0, 0, 0];
+  for (const corner of corners) {
+    x += corner[0];
+    y += corner[1];
+    z += corner[2];
+  }
+  const length = Math.hypot(x, y, z);
+  return [x / length, y / length, z / length];
+}

@@ -1,0 +1,170 @@
+import type { UnitVector } from '../geo/sphere.ts';
+
+/** Relative error of a few dozen rounded operations on doubles. */
+const ROUNDING = 2 ** -47;
+/** Quadratic functions tried: the best of more is hardly better. */
+const TILTS = 16;
+const CURVATURES = 12;
+
+/**
+ * A linear function `slope y - below` of a point y of space whose mean is the origin, so that its own mean
+ * is `-below` (below >= 0), and its bound: it is at most `most` (above 0) wherever the point can be.
+ */
+export interface Lead {
+  readonly slope: Readonly<UnitVector>;
+  readonly below: number;
+  readonly most: number;
+}
+
+/**
+ * The greatest mean that `max(0, t)` can have when t has the mean `-below` (below >= 0), no more variance
+ * than `variance`, and is never above `most`.
+ *
+ * With b = most, d = below, v = variance and h = sqrt(v + d^2), it is `b v / ((b + d)^2 + v)` for
+ * 0 < b <= h; above, as if b were h, which is `(h - d) / 2` (Scarf: A min-max solution of an inventory
+ * problem, 1958). A quadratic function that is nowhere below proves it, as in Bowers: An upper bound on the
+ * stop-loss net premium, Transactions of the Society of Actuaries 21, 1969.
+ *
+ * Proof: let a = d + v / (b + d), and q(t) = b ((t + a) / (b + a))^2, which is never negative and b at b.
+ * From b <= h follows b <= a, so at b the convex q is no steeper than t and hence nowhere on the left of b
+ * below t. So `max(0, t) <= q(t)` for t <= b, and the mean of q, which grows with the variance, is at most
+ * `b (v + (a - d)^2) / (b + a)^2`, which is the value above. Two values of t, b and -a, attain it. For
+ * most > h take b = h: then q has the slope 1 at b, and lies above t on the right of it, too.
+ */
+export function greatestExcess(below: number, variance: number, most: number): number {
+  const reach = Math.min(most, Math.sqrt(variance + below * below));
+  if (!(reach > 0)) {
+    return 0;
+  }
+  const apart = reach + below;
+  return (reach * variance) / (apart * apart + variance);
+}
+
+/**
+ * An upper bound of the mean of the greatest of 0 and several leads over a point whose mean squared distance
+ * to the origin is at most `variance`. It is less than the sum of each one's own greatest mean: a point
+ * can be on one side only, and they share the variance.
+ *
+ * A quadratic function `q(y) = a + b y + c |y|^2`, c > 0, that is nowhere below any of them, proves that the
+ * mean is at most `a + c variance`. For given b and c the least such a is found in closed form
+ * (`Majorant.raise`), so every b and c give a true bound. The search for the best only decides how tight it
+ * is. The least value is convex in b and in c: c is found by bisection, and b by subgradient steps of
+ * decreasing length. With one lead the best q is that of `greatestExcess`.
+ */
+export function greatestExcessOfAny(leads: readonly Lead[], variance: number): number {
+  if (!(variance > 0)) {
+    return 0;
+  }
+  // No more curved than this, in the direction of the steepest: see Scarf's bound.
+  const mostCurved = Math.max(...leads.map(({ slope }) => Math.hypot(...slope))) / Math.sqrt(variance);
+  const majorant = new Majorant(leads, variance);
+  let least = Infinity;
+  for (let tilts = 1; tilts <= TILTS; tilts++) {
+    let low = mostCurved * 2 ** -20;
+    let high = mostCurved;
+    let [outside, inside] = [ORIGIN, ORIGIN];
+    for (let step = 0; step < CURVATURES; step++) {
+      const middle = Math.sqrt(low * high);
+      const touch = majorant.raise(middle);
+      least = Math.min(least, touch.mean);
+      if (touch.distance > variance) {
+        outside = touch;
+        low = middle;
+      } else {
+        inside = touch;
+        high = middle;
+      }
+    }
+    majorant.lean(outside, inside, high / (tilts + 1));
+  }
+  return least;
+}
+
+const ORIGIN: Touch = { mean: 0, x: 0, y: 0, z: 0, distance: 0 };
+
+/** Where a quadratic function touches one of the leads, or 0. */
+interface Touch {
+  /** The greatest mean that the function can have. */
+  readonly mean: number;
+  readonly x: number;
+  readonly y: number;
+  readonly z: number;
+  /** Squared distance to the origin. */
+  readonly distance: number;
+}
+
+class Majorant {
+  readonly #leads: readonly Lead[];
+  readonly #variance: number;
+  /** The vector b. */
+  #x = 0;
+  #y = 0;
+  #z = 0;
+
+  constructor(leads: readonly Lead[], variance: number) {
+    this.#leads = leads;
+    this.#variance = variance;
+    const share = 0.5 / leads.length;
+    for (const { slope } of leads) {
+      this.#x += share * slope[0];
+      this.#y += share * slope[1];
+      this.#z += share * slope[2];
+    }
+  }
+
+  /**
+   * Sets c, and a to the least that is enough:
+   * - q >= 0 asks for `|b|^2 / 4c`, with equality at y = -b / 2c;
+   * - q >= slope y - below, with s = slope - b, asks for `|s|^2 / 4c - below`, with equality at y = s / 2c. If
+   *   that is beyond the plane where the lead is `most`, it is enough up to the plane, and the point of it
+   *   that is nearest asks for c times the squared distance less.
+   */
+  raise(curvature: number): Touch {
+    const quarter = 0.25 / curvature;
+    const bx = this.#x;
+    const by = this.#y;
+    const bz = this.#z;
+    const tilt = bx * bx + by * by + bz * bz;
+    let most = tilt * quarter * (1 + ROUNDING);
+    const half = 2 * quarter;
+    let px = -bx * half;
+    let py = -by * half;
+    let pz = -bz * half;
+    for (const lead of this.#leads) {
+      const x = lead.slope[0];
+      const y = lead.slope[1];
+      const z = lead.slope[2];
+      const sx = x - bx;
+      const sy = y - by;
+      const sz = z - bz;
+      const square = sx * sx + sy * sy + sz * sz;
+      const steepness = x * x + y * y + z * z;
+      const along = half * (x * sx + y * sy + z * sz);
+      const beyond = Math.max(0, along - lead.most - lead.below);
+      // What is rounded in s and in `along` weighs no more than this.
+      const wrong = ROUNDING * ((square + steepness) * quarter + lead.below);
+      const asked = square * quarter - lead.below - (curvature * beyond * beyond) / steepness + wrong;
+      if (asked > most) {
+        most = asked;
+        const back = beyond / steepness;
+        px = sx * half - back * x;
+        py = sy * half - back * y;
+        pz = sz * half - back * z;
+      }
+    }
+    const mean = most + curvature * this.#variance * (1 + ROUNDING);
+    return { mean, x: px, y: py, z: pz, distance: px * px + py * py + pz * pz };
+  }
+
+  /**
+   * Moves b against the slope of the least mean: towards where q touches, on average between a point
+   * outside and one inside, so that the average has the variance.
+   */
+  lean(outside: Touch, inside: Touch, step: number): void {
+    const between = Math.max(outside.distance - inside.distance, Number.MIN_VALUE);
+    const share = Math.min(1, (this.#variance - inside.distance) / between);
+    this.#x += 2 * step * (inside.x + share * (outside.x - inside.x));
+    this.#y += 2 * step * (inside.y + share * (outside.y - inside.y));
+    this.#z += 2 * step * (inside.z + share * (outside.z - inside.z));
+  }
+}
