@@ -205,6 +205,22 @@ describe('bounds of the cost', () => {
     }
   }).timeout(60_000);
 
+  it('are tight where one region holds a whole city, whose clusters touch', () => {
+    const random = createRandom(7);
+    const gauss = (): number => Math.sqrt(-2 * Math.log(1 - random())) * Math.cos(2 * Math.PI * random());
+    const points = pointsAt(
+      Array.from({ length: 50_000 }, () => [2.35 + 0.2 * gauss(), 48.86 + 0.15 * gauss()]),
+    );
+    const { clusters, costBounds } = buildModel(sourcesOf(points, 500), { k: 12, seedings: 2 });
+    const cost = trueCost(
+      points,
+      clusters.map(({ center }) => center),
+    );
+    expect(cost).to.be.within(costBounds.lower, costBounds.upper);
+    // 0.107 without a view on several centers together, 0.151 without one on the cell.
+    expect((costBounds.upper - costBounds.lower) / costBounds.upper).to.be.below(0.1);
+  }).timeout(60_000);
+
   it('are the cost itself where no row is near a border, but for rounding', () => {
     const one = boundsOf(cityPoints(5_000, 9, 4), [[0.5, 0.1, 0.4]], 8);
     expect(one.upper / one.lower - 1).to.be.below(1e-7);
