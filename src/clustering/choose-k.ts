@@ -59,7 +59,7 @@ interface Candidate extends KPoint {
   readonly centers: Centers;
 }
 
-const NO_CANDIDATE = { centers: allocateCenters(0), cost: Infinity };
+const NO_CENTERS = allocateCenters(0);
 
 /**
  * Chooses the number of clusters: that of the least Bayesian information criterion (`bicOf`) in [kMin, kMax],
@@ -91,7 +91,7 @@ export function* chooseK(features: FeatureColumns, options: KOptions): Steps<KCh
     throw new RangeError(`[${String(kMin)}, ${String(kMax)}] is no range of numbers of clusters`);
   }
   if (features.count === 0) {
-    return { k: 0, centers: allocateCenters(0), curve: [], reason: 'there are no rows', effectiveRows };
+    return { k: 0, centers: NO_CENTERS, curve: [], reason: 'there are no rows', effectiveRows };
   }
   if (!(effectiveRows > 0 && effectiveRows < Infinity)) {
     throw new RangeError(`${String(effectiveRows)} effective rows are no number of rows`);
@@ -130,7 +130,9 @@ class Survey {
 
   *run(first: number, last: number): Steps<void> {
     for (let k = first; k <= last; k++) {
-      this.candidates.push(yield* this.search(k, SURVEY_SEEDINGS, this.candidates.at(-1) ?? NO_CANDIDATE));
+      this.candidates.push(
+        yield* this.search(k, SURVEY_SEEDINGS, this.candidates.at(-1)?.centers ?? NO_CENTERS),
+      );
     }
   }
 
@@ -186,7 +188,7 @@ class Survey {
     const { candidates, options } = this;
     let at = candidates.findIndex((one) => one.k === k);
     let seedings = options.seedings ?? DEFAULT_SEEDINGS;
-    let start = candidates[at] as Candidate;
+    let start = (candidates[at] as Candidate).centers;
     for (; at < candidates.length; at++) {
       const known = candidates[at] as Candidate;
       const found = yield* this.search(known.k, seedings, start);
@@ -194,18 +196,17 @@ class Survey {
         return;
       }
       candidates[at] = found;
-      start = found;
+      start = found.centers;
       seedings = 0;
     }
   }
 
-  private *search(k: number, seedings: number, start: Pick<Candidate, 'centers' | 'cost'>): Steps<Candidate> {
+  /** One more center never costs more than the warm start without it. */
+  private *search(k: number, seedings: number, warmStart: Centers): Steps<Candidate> {
     const { effectiveRows, seed = 1 } = this.options;
-    const found = yield* searchCenters(this.features, { k, seed, seedings, warmStart: start.centers });
-    // Only rounding can have made it more than where it started.
-    const cost = Math.min(found.cost, start.cost);
-    const { weight } = yield* assignFeatures(this.features, found.centers);
-    return { k, cost, bic: bicOf({ k, weights: weight, cost, effectiveRows }), centers: found.centers };
+    const { centers, cost } = yield* searchCenters(this.features, { k, seed, seedings, warmStart });
+    const { weight } = yield* assignFeatures(this.features, centers);
+    return { k, cost, bic: bicOf({ k, weights: weight, cost, effectiveRows }), centers };
   }
 }
 
