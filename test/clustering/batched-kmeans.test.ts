@@ -1,0 +1,325 @@
+import { expect } from 'chai';
+import fc from 'fast-check';
+import { BatchedKMeans, type BatchedKMeansOptions } from '../../src/clustering/batched-kmeans.ts';
+import { FeatureTree } from '../../src/clustering/feature-tree.ts';
+import { FoldError, InvalidPointError, SummaryFormatError } from '../../src/clustering/features.ts';
+import { StreamingKMeans } from '../../src/clustering/streaming-kmeans.ts';
+import { regionAddress, regionOf } from '../../src/geo/s2.ts';
+import { cityPoints, within } from './points.ts';
+
+const level = 3;
+const all = cityPoints(3000, 6, 11);
+const region = regionOf(all.x[0] as number, all.y[0] as number, all.z[0] as number, level);
+const { x, y, z } = within(all, region, level);
+const rows = x.length;
+const time = Float64Array.from(x, (_, row) => 1_000_000 + ((row * 7919) % 1000));
+/** The rows one after another. */
+const flat = Float64Array.from(
+  { length: 3 * rows },
+  (_, at) => ([x, y, z][at % 3] as Float64Array)[Math.floor(at / 3)] as number,
+);
+
+const options: BatchedKMeansOptions = {
+  k: 4,
+  batchRows: 97,
+  forgetting: { halfLife: 300, timeUnit: 'points' },
+  firstCenters: { from: 'data', seed: 5 },
+};
+
+function folded(to = rows, change: Partial<BatchedKMeansOptions> = {}): BatchedKMeans {
+  const batched = BatchedKMeans.empty(region, level, { ...options, ...change });
+  batched.fold(x, y, z, time, 0, to);
+  return batched;
+}
+
+const bytesEqual = (a: BatchedKMeans, b: BatchedKMeans): boolean =>
+  Buffer.compare(a.encode(), b.encode()) === 0;
+
+function caught(action: () => unknown): unknown {
+  try {
+    action();
+  } catch (error) {
+    return error;
+  }
+  return undefined;
+}
+
+describe('BatchedKMeans', () => {
+  it('updates its model once for each batchRows rows, and lets the others wait', () => {
+    const model = StreamingKMeans.create({ ...options, dimension: 3 });
+    for (let first = 0; first + 97 <= rows; first += 97) {
+      model.update(flat.subarray(3 * first, 3 * (first + 97)), 97);
+    }
+    const batched = folded();
+    expect(Math.floor(rows / 97)).to.be.above(5);
+    expect(batched.model.encode()).to.deep.equal(model.encode());
+    expect([batched.rows, batched.waitingRows]).to.deep.equal([rows, rows % 97]);
+    expect(batched.watermark).to.equal(Math.max(...time));
+    expect([batched.region, batched.level, batched.batchRows]).to.deep.equal([region, level, 97]);
+    const empty = BatchedKMeans.empty(region, level, options);
+    expect([empty.rows, empty.watermark]).to.deep.equal([0, -Infinity]);
+    expect(BatchedKMeans.decode(empty.encode()).watermark).to.equal(-Infinity);
+  });
+
+  it('is the same to the byte however it is cut and restored', () => {
+    fc.assert(
+      fc.property(
+        fc.array(fc.nat(rows), { maxLength: 12 }),
+        fc.constantFrom(1, 2, 5, 97, 100_000),
+        fc.constantFrom('random', 'data'),
+        fc.constantFrom('batches', 'points'),
+        fc.infiniteStream(fc.boolean()),
+        (cuts, batchRows, from, timeUnit, restores) => {
+          const change: Partial<BatchedKMeansOptions> = {
+            batchRows,
+            forgetting: { halfLife: 7, timeUnit },
+            firstCenters: { from, seed: 3, weight: 0 },
+          };
+          let batched = BatchedKMeans.empty(region, level, { ...options, ...change });
+          let start = 0;
+          for (const to of [...cuts, rows].sort((a, b) => a - b)) {
+            batched.fold(x, y, z, time, start, to);
+            start = to;
+            if (restores.next().value) {
+              batched = BatchedKMeans.decode(batched.encode());
+            }
+          }
+          expect(bytesEqual(batched, folded(rows, change))).to.equal(true);
+        },
+      ),
+      { numRuns: 60 },
+    );
+  });
+
+  it('hands out the centers that have weight as features that an aggregator takes', () => {
+    const features: number[][] = [];
+    const batched = folded(rows, { forgetting: { decayFactor: 1, timeUnit: 'batches' } });
+    const tree = new FeatureTree(regionAddress(region, level), 100);
+    batched.forEachFeature((...feature) => {
+      features.push(feature);
+      tree.insertFeature(...feature);
+    });
+    const { centers, weights } = batched.model;
+    expect(features).to.deep.equal(
+      [...weights].map((weight, c) => [weight, ...centers.subarray(3 * c, 3 * c + 3), 0]),
+    );
+    expect(tree.totalWeight()).to.equal(rows - batched.waitingRows);
+
+    const random = folded(97, { firstCenters: { from: 'random', seed: 1, weight: 0 }, k: 9 });
+    const visited: number[] = [];
+    random.forEachFeature((weight) => visited.push(weight));
+    expect(visited).to.deep.equal([...random.model.weights].filter((weight) => weight > 0));
+    expect(visited.length).to.be.within(1, 8);
+  });
+
+  it('has no features before the first complete batch', () => {
+    folded(96).forEachFeature(() => expect.fail('a feature without a batch'));
+  });
+
+  it('counts exactly the rows before a poison row, by place or by time', () => {
+    const other = all.x.findIndex(
+      (_, row) =>
+        regionOf(all.x[row] as number, all.y[row] as number, all.z[row] as number, level) !== region,
+    );
+    expect(other).to.be.above(0);
+    const before = folded(140);
+    const at = (column: Float64Array, value: number): Float64Array =>
+      column.map((old, row) => (row === 140 ? value : old));
+    for (const [xs, ys, zs, times, message] of [
+      [at(x, Number.NaN), y, z, time, 'is not a unit vector'],
+      [x, at(y, 0), z, time, 'is not a unit vector'],
+      [
+        at(x, all.x[other] as number),
+        at(y, all.y[other] as number),
+        at(z, all.z[other] as number),
+        time,
+        "is outside the region's cell",
+      ],
+      [x, y, z, at(time, Infinity), 'event time Infinity is not finite'],
+      [at(x, Number.NaN), y, z, at(time, Number.NaN), 'event time NaN is not finite'],
+    ] as const) {
+      const batched = BatchedKMeans.empty(region, level, options);
+      const error = caught(() => {
+        batched.fold(xs, ys, zs, times, 0, rows);
+      });
+      expect(error).to.be.instanceOf(FoldError);
+      expect((error as FoldError).index).to.equal(140);
+      expect((error as FoldError).cause).to.be.instanceOf(InvalidPointError);
+      expect((error as FoldError).message).to.include(message);
+      expect(bytesEqual(batched, before)).to.equal(true);
+      batched.fold(x, y, z, time, 140, rows);
+      expect(bytesEqual(batched, folded())).to.equal(true);
+    }
+  });
+
+  it('refuses options that are out of range', () => {
+    const create = (change: Partial<BatchedKMeansOptions>): unknown =>
+      BatchedKMeans.empty(region, level, { ...options, ...change });
+    for (const batchRows of [0, 1.5, 1_000_001, Number.NaN]) {
+      expect(() => create({ batchRows })).to.throw(RangeError, 'batchRows');
+    }
+    expect(() => create({ k: 0 })).to.throw(RangeError, 'k 0');
+    expect(() => create({ firstCenters: { from: 'random', seed: 1, weight: 1 } })).to.throw(
+      RangeError,
+      'unit ball',
+    );
+    expect(() => BatchedKMeans.empty(384, level, options)).to.throw(RangeError, 'region');
+  });
+
+  it('refuses another version, and says which', () => {
+    const bytes = folded().encode();
+    bytes[0] = 2;
+    expect(() => BatchedKMeans.decode(bytes)).to.throw(
+      SummaryFormatError,
+      'version 2; this program reads version 1',
+    );
+  });
+
+  it('refuses cut bytes, at every length, and reads those inside a larger buffer', () => {
+    const bytes = folded().encode();
+    for (let length = 0; length < bytes.length; length++) {
+      expect(caught(() => BatchedKMeans.decode(bytes.subarray(0, length)))).to.be.instanceOf(
+        SummaryFormatError,
+      );
+    }
+    const larger = Buffer.concat([Buffer.alloc(5, 0xff), bytes, Buffer.alloc(9, 0xff)]);
+    expect(BatchedKMeans.decode(larger.subarray(5, 5 + bytes.length)).encode()).to.deep.equal(bytes);
+  });
+
+  it('refuses what no state can be', () => {
+    const damages: [what: string, to: number, (view: DataView, length: number) => void][] = [
+      [
+        'header',
+        9,
+        (view) => {
+          view.setUint8(3, 1);
+        },
+      ],
+      [
+        'header',
+        9,
+        (view) => {
+          view.setUint8(7, 1);
+        },
+      ],
+      [
+        'header',
+        9,
+        (view) => {
+          view.setUint8(36, 1);
+        },
+      ],
+      [
+        'region',
+        9,
+        (view) => {
+          view.setUint32(24, 384, true);
+        },
+      ],
+      [
+        'region',
+        9,
+        (view) => {
+          view.setUint32(28, 13, true);
+        },
+      ],
+      [
+        'batch size',
+        9,
+        (view) => {
+          view.setUint32(32, 0, true);
+        },
+      ],
+      [
+        'row count',
+        9,
+        (view) => {
+          view.setFloat64(8, -1, true);
+        },
+      ],
+      [
+        'row count',
+        9,
+        (view) => {
+          view.setFloat64(8, 2 ** 53, true);
+        },
+      ],
+      [
+        'watermark',
+        9,
+        (view) => {
+          view.setFloat64(16, -Infinity, true);
+        },
+      ],
+      [
+        'watermark',
+        0,
+        (view) => {
+          view.setFloat64(16, 5, true);
+        },
+      ],
+      [
+        'waiting rows',
+        9,
+        (view) => {
+          view.setFloat64(8, 96, true);
+        },
+      ],
+      [
+        'waiting row',
+        9,
+        (view) => {
+          view.setFloat64(40, 0.9, true);
+        },
+      ],
+      [
+        'first batch',
+        9,
+        (view) => {
+          view.setFloat64(8, 97 + 9, true);
+        },
+      ],
+      // The dimension 3 becomes 15 with 1 center of the same bytes.
+      [
+        'centers',
+        97,
+        (view) => {
+          view.setUint32(44, 1, true);
+          view.setUint32(48, 15, true);
+        },
+      ],
+      [
+        'centers',
+        97,
+        (view) => {
+          view.setFloat64(40 + 32, 1, true);
+          view.setFloat64(40 + 40, 1, true);
+        },
+      ],
+    ];
+    for (const [what, to, damage] of damages) {
+      const bytes = folded(to).encode();
+      damage(new DataView(bytes.buffer), bytes.length);
+      expect(() => BatchedKMeans.decode(bytes), what).to.throw(SummaryFormatError, what);
+    }
+  });
+
+  it('never fails in another way on damaged bytes, and what it reads it writes again', () => {
+    const bytes = folded(97 + 9).encode();
+    fc.assert(
+      fc.property(fc.nat(bytes.length - 1), fc.integer({ min: 1, max: 255 }), (at, flip) => {
+        const damaged = bytes.slice();
+        damaged[at] = (damaged[at] as number) ^ flip;
+        let batched: BatchedKMeans;
+        try {
+          batched = BatchedKMeans.decode(damaged);
+        } catch (error) {
+          expect(error).to.be.instanceOf(SummaryFormatError);
+          return;
+        }
+        expect(Buffer.compare(batched.encode(), damaged)).to.equal(0);
+      }),
+      { numRuns: 2000 },
+    );
+  });
+});
