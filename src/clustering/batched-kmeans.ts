@@ -20,7 +20,7 @@ const HEADER_BYTES = 40;
 const DIMENSION = 3;
 
 /** Most rows of a batch: each may wait in memory and in a checkpoint, with 24 bytes. */
-export const MAX_BATCH_ROWS = 1_000_000;
+const MAX_BATCH_ROWS = 1_000_000;
 
 const FIRST_CAPACITY = 16;
 

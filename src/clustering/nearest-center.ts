@@ -1,8 +1,8 @@
 /**
- * Finds the nearest of k centers in R^d, ties to the lowest index, as Apache Spark 3 finds it: what
- * bounds and roundings let it skip is skipped here too, so that a point that is as near to two centers
- * as doubles can tell goes to the same one. The bounds are the differences of the norms, and half the
- * distances between the centers (Elkan: Using the triangle inequality to accelerate k-means, ICML 2003).
+ * Finds the nearest of k centers in R^d, ties to the lowest index, as Apache Spark (from 3.1 on) finds it
+ * for dense vectors. It skips centers by two bounds, the difference of the norms, and half the distance
+ * between two centers (Elkan: Using the triangle inequality to accelerate k-means, ICML 2003). Halfway
+ * between two centers their rounding decides, and decides otherwise than that of the distances.
  *
  * Takes O(k^2 d) time and 8 k^2 bytes to make. It copies nothing: of no use once the centers have moved.
  */

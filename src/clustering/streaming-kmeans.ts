@@ -1,5 +1,6 @@
 import { InvalidPointError } from './features.ts';
 import { gaussianCenters, seedCenters } from './first-centers.ts';
+import { fusedMultiplyAdd } from './fused.ts';
 import { NearestCenter } from './nearest-center.ts';
 import { SparkRandom } from './spark-random.ts';
 import {
@@ -60,9 +61,11 @@ export interface StreamingKMeansOptions {
  * split in its place, one such pair a batch. Spark's documentation ("Streaming k-means" in the guide of
  * `spark.mllib`) has the formulas.
  *
- * Equal to Spark where the batch is one partition there, which fixes the order of its sums. Weights are
- * decayed numbers of points, centers are means: points must not wrap around (use unit vectors, not
- * degrees). Not k-means of the stream: the result depends on the first centers and on the batches.
+ * Equal to Spark on Java 11 or newer, whose linear algebra fuses multiplication and addition, where the
+ * batch is one partition there, which fixes the order of its sums: to the last bit with a decay by
+ * batches, and but for the rounding of one power with a decay by points. Weights are decayed numbers of
+ * points, centers are means: points must not wrap around (use unit vectors, not degrees). Not k-means of
+ * the stream: the result depends on the first centers and on the batches.
  */
 export class StreamingKMeans {
   readonly k: number;
@@ -194,7 +197,8 @@ export class StreamingKMeans {
       const share = count / Math.max(weight, LEAST_WEIGHT);
       weights[c] = weight;
       for (let at = c * dimension; at < (c + 1) * dimension; at++) {
-        centers[at] = (1 - share) * (centers[at] as number) + (share / count) * (sums[at] as number);
+        const kept = (1 - share) * (centers[at] as number);
+        centers[at] = fusedMultiplyAdd(share / count, sums[at] as number, kept);
       }
     }
   }

@@ -125,14 +125,15 @@ describe('BatchedKMeans', () => {
     const before = folded(140);
     const at = (column: Float64Array, value: number): Float64Array =>
       column.map((old, row) => (row === 140 ? value : old));
+    const late = at(time, 2e6);
     for (const [xs, ys, zs, times, message] of [
-      [at(x, Number.NaN), y, z, time, 'is not a unit vector'],
-      [x, at(y, 0), z, time, 'is not a unit vector'],
+      [at(x, Number.NaN), y, z, late, 'is not a unit vector'],
+      [x, at(y, 0), z, late, 'is not a unit vector'],
       [
         at(x, all.x[other] as number),
         at(y, all.y[other] as number),
         at(z, all.z[other] as number),
-        time,
+        late,
         "is outside the region's cell",
       ],
       [x, y, z, at(time, Infinity), 'event time Infinity is not finite'],
