@@ -183,17 +183,27 @@ export class FeatureNodes {
   }
 
   /** The features of a subtree with their cells, in the order of `visit`. */
-  *cellFeatures(node: number, cell: CellAddress): Generator<CellFeature, undefined> {
+  *cellFeatures(root: number, rootCell: CellAddress): Generator<CellFeature, undefined> {
     const { features, children } = this;
-    const at = node * NODE_DOUBLES;
-    const mean = [features[at + 1], features[at + 2], features[at + 3]] as unknown as UnitVector;
-    yield { weight: features[at] as number, mean, sse: features[at + 4] as number, cell };
-    for (let quadrant = 0; quadrant < 4; quadrant++) {
-      const child = children[(node << 2) + quadrant] as number;
-      if (child !== 0) {
-        const { face, i, j, level } = cell;
-        const inside = { face, level: level + 1, i: 2 * i + (quadrant >> 1), j: 2 * j + (quadrant & 1) };
-        yield* this.cellFeatures(child, inside);
+    // A stack of our own: generators inside of each other would cost more than what is done with a feature.
+    const nodes = [root];
+    const cells = [rootCell];
+    for (;;) {
+      const node = nodes.pop();
+      const cell = cells.pop();
+      if (node === undefined || cell === undefined) {
+        return;
+      }
+      const at = node * NODE_DOUBLES;
+      const mean = [features[at + 1], features[at + 2], features[at + 3]] as unknown as UnitVector;
+      yield { weight: features[at] as number, mean, sse: features[at + 4] as number, cell };
+      for (let quadrant = 3; quadrant >= 0; quadrant--) {
+        const child = children[(node << 2) + quadrant] as number;
+        if (child !== 0) {
+          const { face, i, j, level } = cell;
+          nodes.push(child);
+          cells.push({ face, level: level + 1, i: 2 * i + (quadrant >> 1), j: 2 * j + (quadrant & 1) });
+        }
       }
     }
   }
