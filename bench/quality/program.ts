@@ -1,0 +1,67 @@
+import { partitionOf } from '../../src/broker/partitioner.ts';
+import { serializeModel } from '../../src/clustering/geojson.ts';
+import { buildModel } from '../../src/clustering/model.ts';
+import { RegionSummary } from '../../src/clustering/region-summary.ts';
+import { loadConfiguration } from '../../src/config/load.ts';
+import { fillRegions, regionToken } from '../../src/geo/s2.ts';
+import type { Rows } from './stream.ts';
+
+/**
+ * The program's own way from rows to an exported model, without its actors and brokers, which change no
+ * byte of it: one summary for each region and input partition, then the canonical model of all of them.
+ * All settings but k are the configuration's defaults.
+ *
+ * @returns what the program writes to `model.json`.
+ */
+export function exportedModel(rows: Rows, times: Float64Array, k: number): string {
+  const { configuration } = loadConfiguration({
+    environment: {},
+    flags: [{ flag: '--k', key: 'clustering.k', value: String(k) }],
+  });
+  const { clustering, regions, topics } = configuration;
+  const sources = [...byRegion(rows, times, regions.level)]
+    .sort(([a], [b]) => a - b)
+    .map(([region, { time, x, y, z }]) => {
+      const summary = RegionSummary.empty(region, regions.level, regions.features);
+      summary.fold(x, y, z, time, 0, time.length);
+      // As the publisher does it, all rows of a region go to one partition.
+      const partition = partitionOf(regionToken(region, regions.level), topics.partitions);
+      return { region, partition, tree: summary.tree };
+    });
+  const model = buildModel(sources, {
+    k: clustering.k,
+    seed: clustering.seed,
+    seedings: clustering.seeds,
+    searchFeatures: clustering.features,
+  });
+  return serializeModel(model);
+}
+
+interface Columns {
+  readonly x: Float64Array;
+  readonly y: Float64Array;
+  readonly z: Float64Array;
+  readonly time: Float64Array;
+}
+
+/** The rows of each region, in their order. */
+function byRegion({ count, x, y, z }: Rows, time: Float64Array, level: number): Map<number, Columns> {
+  const regions = new Int32Array(count);
+  fillRegions(x, y, z, level, regions, 0, count);
+  const lists = new Map<number, number[]>();
+  regions.forEach((region, row) => {
+    const list = lists.get(region);
+    if (list === undefined) {
+      lists.set(region, [row]);
+    } else {
+      list.push(row);
+    }
+  });
+  const columns = new Map<number, Columns>();
+  for (const [region, list] of lists) {
+    const pick = (column: Float64Array): Float64Array =>
+      Float64Array.from(list, (row) => column[row] as number);
+    columns.set(region, { x: pick(x), y: pick(y), z: pick(z), time: pick(time) });
+  }
+  return columns;
+}
