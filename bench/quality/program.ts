@@ -1,14 +1,16 @@
 import { partitionOf } from '../../src/broker/partitioner.ts';
 import { serializeModel } from '../../src/clustering/geojson.ts';
 import { buildModel } from '../../src/clustering/model.ts';
+import { byPlace, type PlacedPane, sourcesAt } from '../../src/clustering/model-time.ts';
 import { RegionSummary } from '../../src/clustering/region-summary.ts';
 import { loadConfiguration } from '../../src/config/load.ts';
 import { fillRegions, regionToken } from '../../src/geo/s2.ts';
+import { paneGridOf, timeOptionsOf } from '../../src/pane-grid.ts';
 import type { Rows } from './stream.ts';
 
 /**
  * The program's own way from rows to an exported model, without its actors and brokers, which change no
- * byte of it: one summary for each region and input partition, then the canonical model of all of them.
+ * byte of it: one summary for each region and input partition, then the canonical model of their panes.
  * All settings but k are the configuration's defaults.
  *
  * @returns what the program writes to `model.json`.
@@ -19,22 +21,23 @@ export function exportedModel(rows: Rows, times: Float64Array, k: number): strin
     flags: [{ flag: '--k', key: 'clustering.k', value: String(k) }],
   });
   const { clustering, regions, topics } = configuration;
-  const sources = [...byRegion(rows, times, regions.level)]
-    .sort(([a], [b]) => a - b)
-    .map(([region, { time, x, y, z }]) => {
-      const summary = RegionSummary.empty(region, regions.level, regions.features);
-      summary.fold(x, y, z, time, 0, time.length);
-      // As the publisher does it, all rows of a region go to one partition.
-      const partition = partitionOf(regionToken(region, regions.level), topics.partitions);
-      return { region, partition, tree: summary.tree };
-    });
+  const { features, level } = regions;
+  const panes: PlacedPane[] = [];
+  for (const [region, { time, x, y, z }] of byRegion(rows, times, level)) {
+    const summary = RegionSummary.empty(region, level, { features, grid: paneGridOf(configuration) });
+    summary.fold(x, y, z, time, 0, time.length);
+    // As the publisher does it, all rows of a region go to one partition.
+    const partition = partitionOf(regionToken(region, level), topics.partitions);
+    panes.push(...summary.panes.map((pane) => ({ region, partition, pane })));
+  }
+  const { sources, time } = sourcesAt(panes.sort(byPlace), timeOptionsOf(clustering));
   const model = buildModel(sources, {
     k: clustering.k,
     seed: clustering.seed,
     seedings: clustering.seeds,
     searchFeatures: clustering.features,
   });
-  return serializeModel(model);
+  return serializeModel({ ...model, time });
 }
 
 interface Columns {
