@@ -5,7 +5,7 @@ import { byPlace, type PlacedPane, sourcesAt } from '../../src/clustering/model-
 import { RegionSummary } from '../../src/clustering/region-summary.ts';
 import { loadConfiguration } from '../../src/config/load.ts';
 import { fillRegions, regionToken } from '../../src/geo/s2.ts';
-import { paneGridOf, timeOptionsOf } from '../../src/pane-grid.ts';
+import { paneGridOf, timeOptionsOf } from '../../src/time-options.ts';
 import type { Rows } from './stream.ts';
 
 /**

@@ -23,7 +23,8 @@
 import type { Broker } from '../broker/broker.ts';
 import type { Model } from '../clustering/model.ts';
 import type { Configuration } from '../config/schema.ts';
-import { paneGridOf, timeOptionsOf } from '../pane-grid.ts';
+import { modelOptionsOf } from '../model-options.ts';
+import { paneGridOf, timeOptionsOf } from '../time-options.ts';
 import { TOPIC_LAYOUT } from '../rows/kernel.ts';
 import { maxTopicLineBytes } from '../rows/topic-line.ts';
 import { createTypeScriptKernel } from '../rows/typescript-kernel.ts';
@@ -107,12 +108,7 @@ export function startTopology(
       topics,
       partitions,
       group: groups.models,
-      model: {
-        k: clustering.k,
-        seed: clustering.seed,
-        seedings: clustering.seeds,
-        searchFeatures: clustering.features,
-      },
+      model: modelOptionsOf(clustering),
       time: timeOptionsOf(clustering),
       reportDirectory: configuration.report.directory,
       liveEvery: options.live ? configuration.model.every : undefined,

@@ -12,6 +12,7 @@ import {
 } from './settings.ts';
 import {
   durationArgument,
+  durationOrOffArgument,
   offsetArgument,
   type Output,
   timeArgument,
@@ -66,6 +67,7 @@ export function buildProgram(output: Output, finish: Finish): Command {
   addFiles(program, output, finish);
   addRejected(program, output, finish);
   addRewind(program, output, finish);
+  addModels(program, output, finish);
   addConfig(program, output, finish);
   addDemo(program, output, finish);
   return program.addHelpText(
@@ -266,6 +268,64 @@ function addRewind(program: Command, output: Output, finish: Finish): void {
           ? { kind: 'offset', offset: toOffset ?? 'earliest' }
           : { kind: 'time', time: toTime };
       finish(await rewindCommand(configuration, { to, json }, output));
+    });
+}
+
+interface ModelFlags extends SettingFlags {
+  readonly asOf?: number;
+  readonly halfLife?: number | 'off';
+  readonly window?: number | 'off';
+  readonly k?: number;
+  readonly json?: boolean;
+}
+
+function addModels(program: Command, output: Output, finish: Finish): void {
+  const models = program
+    .command('models')
+    .description('the model of what is counted, at any time that is kept; models and events of before');
+  addStateFlags(
+    models.command('show').description('the model of all that is counted; no row is read again for it'),
+  )
+    .option('--as-of <time>', 'without the rows of this event time and later', timeArgument)
+    .option('--half-life <duration>', 'age at which a row counts half, or off', durationOrOffArgument)
+    .option('--window <duration>', 'age from which on a row does not count, or off', durationOrOffArgument)
+    .option('--k <n>', 'number of clusters', wholeNumber(1))
+    .option('--json', 'print it as model.json')
+    .addHelpText(
+      'after',
+      examples([
+        'geoflock models show --as-of 2026-01-31T09:00:00Z',
+        'geoflock models show --half-life 2h --window 1d --k 20',
+      ]),
+    )
+    .action(async (flags: ModelFlags) => {
+      const { asOf, halfLife, json = false, k, window } = flags;
+      const { configuration } = await loadSettings(flags);
+      const { showModelCommand } = await import('./models.ts');
+      const time = {
+        ...(asOf === undefined ? {} : { asOf }),
+        ...(halfLife === undefined ? {} : { halfLifeMs: halfLife === 'off' ? undefined : halfLife }),
+        ...(window === undefined ? {} : { windowMs: window === 'off' ? undefined : window }),
+      };
+      finish(await showModelCommand(configuration, { time, k, json }, output));
+    });
+  addStateFlags(models.command('list').description('a line a model that was published, the oldest first'))
+    .option('--json', 'print JSON, an object a line')
+    .action(async (flags: ModelFlags) => {
+      const { configuration } = await loadSettings(flags);
+      const { listModelsCommand } = await import('./models.ts');
+      finish(await listModelsCommand(configuration, { json: flags.json === true }, output));
+    });
+  addStateFlags(
+    models
+      .command('history')
+      .description('a line an event in the life of the clusters: births, deaths, splits, merges, moves'),
+  )
+    .option('--json', 'print JSON, an object a line')
+    .action(async (flags: ModelFlags) => {
+      const { configuration } = await loadSettings(flags);
+      const { historyCommand } = await import('./models.ts');
+      finish(await historyCommand(configuration, { json: flags.json === true }, output));
     });
 }
 

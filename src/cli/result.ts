@@ -1,6 +1,7 @@
 import type { Totals } from '../actors/totals.ts';
 import { serializeModel } from '../clustering/geojson.ts';
 import type { Model } from '../clustering/model.ts';
+import { formatDuration } from '../config/units.ts';
 
 /** What `run --once` tells at its end: sums over the whole state, time of this process. */
 export interface OnceResult {
@@ -35,6 +36,7 @@ export function resultText(result: OnceResult, reportDirectory: string): string 
       (reasons === '' ? '' : ` (${reasons})`) +
       (leftOut === 0 ? '' : `; ${grouped(leftOut)} before the rewind are left out`),
     `time      ${result.elapsedSeconds.toFixed(1)} s, ${grouped(Math.round(result.rowsPerSecond))} rows/s`,
+    ...timeText(result.model),
     `cost      ${costText(result.model)}`,
     '',
     ...clusterTable(result.model),
@@ -44,8 +46,23 @@ export function resultText(result: OnceResult, reportDirectory: string): string 
   ].join('\n');
 }
 
+/** Which rows the model is of, where that are not simply all. */
+export function timeText({ time, weight }: Model): readonly string[] {
+  if (time === undefined || (time.from === null && time.to === null && time.halfLifeSeconds === null)) {
+    return [];
+  }
+  const { from, halfLifeSeconds, rows, to, watermark } = time;
+  const span = [from === null ? '' : ` from ${from}`, to === null ? '' : ` before ${to}`].join('');
+  const newest = watermark === null ? '' : `, the newest of ${watermark}`;
+  const halved =
+    halfLifeSeconds === null
+      ? ''
+      : `; half after ${formatDuration(halfLifeSeconds * 1000)}: they weigh ${weight.toPrecision(6)}`;
+  return [`model of  ${grouped(rows)} rows${span}${newest}${halved}`];
+}
+
 /** The cost as the summaries know it, and between what it lies for certain. */
-function costText({ cost, costBounds: { lower, upper } }: Model): string {
+export function costText({ cost, costBounds: { lower, upper } }: Model): string {
   const [told, least, most] = [cost, lower, upper].map((value) => value.toPrecision(6));
   return `${String(told)}, of the raw rows for certain between ${String(least)} and ${String(most)}`;
 }

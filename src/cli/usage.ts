@@ -54,3 +54,7 @@ export function durationArgument(text: string): number {
   }
   return ms;
 }
+
+export function durationOrOffArgument(text: string): number | 'off' {
+  return text === 'off' ? text : durationArgument(text);
+}

@@ -1,0 +1,43 @@
+import type { Broker } from '../../broker/broker.ts';
+import { type Model, type ModelOptions, modelSteps } from '../../clustering/model.ts';
+import { sourcesAt, type TimeOptions } from '../../clustering/model-time.ts';
+import { finishInSlices } from '../../clustering/slices.ts';
+import type { Clock } from '../../system/clock.ts';
+import { nextTurn } from '../../system/event-loop.ts';
+import { committedSummaries, refreshSummaries } from '../centroid-aggregator/committed-summaries.ts';
+import type { TopicNames } from '../topics.ts';
+
+export interface ModelPorts {
+  readonly broker: Broker;
+  readonly topics: TopicNames;
+  readonly partitions: number;
+  readonly clock: Clock;
+  readonly signal: AbortSignal;
+}
+
+/** Summaries of before and after a rewind cannot be in one model. */
+export class RewindUnderWayError extends Error {
+  override readonly name = 'RewindUnderWayError';
+}
+
+const SLICE_MS = 10;
+
+/**
+ * The canonical model of the rows that are committed now: of all of them, or as it was at a time, as far back
+ * as panes are kept. No row is read again for it, and nothing is changed.
+ * @throws RewindUnderWayError
+ */
+export async function modelAt(ports: ModelPorts, options: ModelOptions, time: TimeOptions): Promise<Model> {
+  const { broker, clock, partitions, signal, topics } = ports;
+  await refreshSummaries(broker, topics.regions, partitions, signal);
+  const { epochs, panes } = await committedSummaries(broker, topics.regions, partitions);
+  if (epochs.size > 1) {
+    throw new RewindUnderWayError(
+      'a rewind is under way: wait until all partitions have begun anew (geoflock run --once does so)',
+    );
+  }
+  const { sources, time: told } = sourcesAt(panes, time);
+  const slices = { now: () => clock.monotonic(), pause: nextTurn, sliceMs: SLICE_MS, signal };
+  const model = await finishInSlices(modelSteps(sources, options), slices);
+  return { ...model, time: told };
+}

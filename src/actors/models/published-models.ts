@@ -1,0 +1,32 @@
+import { readToEnd } from '../../broker/read-to-end.ts';
+import type { PublishedModel } from '../centroid-aggregator/messages.ts';
+import { decodePublished, type ModelKind } from '../centroid-aggregator/published-model.ts';
+import type { ModelPorts } from './model-at.ts';
+
+export interface KeptModel extends PublishedModel {
+  readonly kind: ModelKind;
+  /** Offset in the models topic: the model's number. */
+  readonly offset: number;
+  /** Wall-clock ms at which it was published. */
+  readonly publishedAt: number;
+}
+
+const MODELS_PARTITION = 0;
+
+/** The models that were published and are kept, the oldest first. */
+export async function* publishedModels(ports: ModelPorts): AsyncGenerator<KeptModel> {
+  const { broker, clock, signal, topics } = ports;
+  const { end, first } = await broker.offsets(topics.models, MODELS_PARTITION);
+  const reader = await broker.openReader(topics.models, MODELS_PARTITION, first);
+  try {
+    for await (const records of readToEnd(reader, end, clock, signal)) {
+      for (const { offset, timestamp, value } of records) {
+        if (value !== null) {
+          yield { ...decodePublished(value), offset, publishedAt: timestamp };
+        }
+      }
+    }
+  } finally {
+    await reader.close();
+  }
+}

@@ -1,0 +1,124 @@
+import { modelAt, RewindUnderWayError } from '../actors/models/model-at.ts';
+import { publishedModels } from '../actors/models/published-models.ts';
+import { serializeModel } from '../clustering/geojson.ts';
+import type { ClusterEvent } from '../clustering/identity.ts';
+import type { TimeOptions } from '../clustering/model-time.ts';
+import type { Configuration } from '../config/schema.ts';
+import { modelOptionsOf } from '../model-options.ts';
+import { timeOptionsOf } from '../time-options.ts';
+import { clusterTable, costText, grouped, timeText } from './result.ts';
+import { EXIT_FAILURE, EXIT_OK, type Output } from './usage.ts';
+import { withState } from './with-state.ts';
+
+export interface ShowModelOptions {
+  /** What is asked for otherwise than the configuration does. */
+  readonly time: TimeOptions;
+  readonly k: number | undefined;
+  readonly json: boolean;
+}
+
+/** `geoflock models show`: the model of the committed rows, at any time that is kept. */
+export async function showModelCommand(
+  configuration: Configuration,
+  { json, k, time }: ShowModelOptions,
+  output: Output,
+): Promise<number> {
+  const { clustering } = configuration;
+  return await withState(configuration, output, async (state) => {
+    try {
+      const options = modelOptionsOf(k === undefined ? clustering : { ...clustering, k });
+      const model = await modelAt(state, options, { ...timeOptionsOf(clustering), ...time });
+      if (json) {
+        output.out(serializeModel(model));
+        return EXIT_OK;
+      }
+      const lines = [...timeText(model), `cost      ${costText(model)}`, '', ...clusterTable(model)];
+      output.out(`${lines.join('\n')}\n`);
+      return EXIT_OK;
+    } catch (error) {
+      if (!(error instanceof RewindUnderWayError)) {
+        throw error;
+      }
+      output.err(`geoflock: ${error.message}\n`);
+      return EXIT_FAILURE;
+    }
+  });
+}
+
+/** `geoflock models list`: a line a published model, the oldest first. */
+export async function listModelsCommand(
+  configuration: Configuration,
+  { json }: { readonly json: boolean },
+  output: Output,
+): Promise<number> {
+  return await withState(configuration, output, async (state) => {
+    let found = 0;
+    for await (const { epoch, events, kind, model, nextOffsets, offset, publishedAt } of publishedModels(
+      state,
+    )) {
+      found++;
+      const { cost, costBounds, k, time, weight } = model;
+      const at = new Date(publishedAt).toISOString();
+      const told = {
+        offset,
+        publishedAt: at,
+        kind,
+        epoch,
+        nextOffsets,
+        k,
+        weight,
+        cost,
+        costBounds,
+        time,
+        events,
+      };
+      output.out(
+        json
+          ? `${JSON.stringify(told)}\n`
+          : `${[String(offset), at, kind, `k ${String(k)}`, `weight ${grouped(weight)}`, `cost ${cost.toPrecision(6)}`].join('\t')}\n`,
+      );
+    }
+    output.err(`${grouped(found)} models\n`);
+    return EXIT_OK;
+  });
+}
+
+/** `geoflock models history`: a line an event in the life of the clusters, the oldest first. */
+export async function historyCommand(
+  configuration: Configuration,
+  { json }: { readonly json: boolean },
+  output: Output,
+): Promise<number> {
+  return await withState(configuration, output, async (state) => {
+    let found = 0;
+    for await (const { events, model, offset, publishedAt } of publishedModels(state)) {
+      for (const event of events) {
+        found++;
+        const at = new Date(publishedAt).toISOString();
+        const watermark = model.time?.watermark ?? null;
+        output.out(
+          json
+            ? `${JSON.stringify({ model: offset, publishedAt: at, watermark, ...event })}\n`
+            : `${[at, ...inWords(event)].join('\t')}\n`,
+        );
+      }
+    }
+    output.err(`${grouped(found)} events\n`);
+    return EXIT_OK;
+  });
+}
+
+function inWords(event: ClusterEvent): readonly string[] {
+  const cluster = `cluster ${String(event.id)}`;
+  switch (event.type) {
+    case 'split':
+      return [cluster, `split from cluster ${String(event.from)}`];
+    case 'merged':
+      return [cluster, `merged into cluster ${String(event.into)}`];
+    case 'moved':
+      return [cluster, `moved by ${event.km.toFixed(1)} km`];
+    case 'born':
+    case 'died':
+      return [cluster, event.type];
+  }
+}
