@@ -54,10 +54,7 @@ export function* searchCenters(features: FeatureColumns, options: SearchOptions)
   if (warmStart !== undefined && warmStart.count > k) {
     throw new RangeError(`the warm start has ${String(warmStart.count)} centers, more than k ${String(k)}`);
   }
-  let sse = 0;
-  for (let f = 0; f < features.count; f++) {
-    sse += features.sse[f] as number;
-  }
+  const sse = totalSse(features);
   let best: SearchResult = { centers: allocateCenters(0), cost: Infinity };
   if (features.count === 0) {
     return { centers: best.centers, cost: 0 };
@@ -81,6 +78,20 @@ export function* assignFeatures(features: FeatureColumns, centers: Centers): Ste
   const assignment = allocateAssignment(features.count, centers.count);
   yield* assignAll(features, centers, assignment);
   return assignment;
+}
+
+/** What `searchCenters` would say that these centers cost. */
+export function* costOf(features: FeatureColumns, centers: Centers): Steps<number> {
+  const { totals } = yield* assignFeatures(features, centers);
+  return (totals[0] as number) + totalSse(features);
+}
+
+function totalSse({ count, sse }: FeatureColumns): number {
+  let total = 0;
+  for (let f = 0; f < count; f++) {
+    total += sse[f] as number;
+  }
+  return total;
 }
 
 function* assignAll(features: FeatureColumns, centers: Centers, into: Assignment): Steps<void> {

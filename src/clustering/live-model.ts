@@ -1,7 +1,7 @@
 import { chordOfAngle, EARTH_RADIUS_KM } from '../geo/sphere.ts';
 import { type FeatureColumns, FEATURES_PER_STEP } from './features.ts';
 import { type ClusterEvent, type Flow, type LiveClusters, succeed } from './identity.ts';
-import { assignFeatures, searchCenters } from './kmeans.ts';
+import { assignFeatures, costOf, searchCenters, type SearchResult } from './kmeans.ts';
 import type { Centers } from './kmeans-passes.ts';
 import { type Cluster, coldSearch, type Model, type ModelOptions, modelOf } from './model.ts';
 import { type ModelFeatures, modelFeatures, type ModelSource } from './model-features.ts';
@@ -12,6 +12,14 @@ export interface LiveModel {
   /** What the next live model is to know of this one. */
   readonly live: LiveClusters;
   readonly events: readonly ClusterEvent[];
+  /** What a search from nothing may find better centers for; undefined where one was made just now. */
+  readonly unsearched: Unsearched | undefined;
+}
+
+/** Features whose centers only followed those before, and what they cost. */
+export interface Unsearched {
+  readonly features: FeatureColumns;
+  readonly cost: number;
 }
 
 /** The centers before stay, moved to where their rows are, unless others cost so much less. */
@@ -27,41 +35,72 @@ const LEAST_REACH_KM = 1;
  *
  * The centers before are moved by Lloyd's iteration to where the rows are now. Those of a search from
  * nothing take their place only when they cost less by more than GAIN: clusters that are as good as others
- * do not come and go.
+ * do not come and go. That search is long. It is made here only where there are not k centers to go on
+ * from; else it is made beside the live models (`searchBeside`), and what it found at the rows of a while
+ * ago comes in as `candidate` and is judged by those of now.
  * @throws RangeError when the sources are not in strictly ascending (region, partition) order.
  */
 export function* liveModelSteps(
   sources: Iterable<ModelSource>,
   options: ModelOptions,
   before: LiveClusters | undefined,
+  candidate?: Centers,
 ): Steps<LiveModel> {
   const { k } = options;
   const features = yield* modelFeatures(sources, options);
-  const centers = yield* liveCenters(features, options, before);
+  const { centers, unsearched } = yield* liveCenters(features, options, before, candidate);
   const model = yield* modelOf(features, k, centers);
   if (before !== undefined && model.clusters.length === 0) {
     // No rows say nothing about the clusters.
-    return { model, live: before, events: [] };
+    return { model, live: before, events: [], unsearched };
   }
   const flows = before === undefined ? [] : yield* flowsOf(features.coarse, before, centersOf(model));
   const { events, ids, live } = yield* succeed(before, model.clusters, flows);
   const clusters = model.clusters.map((cluster, index) => ({ ...cluster, id: ids[index] as number }));
-  return { model: { ...model, clusters }, live, events };
+  return { model: { ...model, clusters }, live, events, unsearched };
+}
+
+/** The search that a live model left out: the centers it finds, and whether they would take the place of its. */
+export function* searchBeside(
+  { cost, features }: Unsearched,
+  options: ModelOptions,
+): Steps<{ readonly centers: Centers; readonly better: boolean }> {
+  const found = yield* coldSearch({ coarse: features }, options);
+  return { centers: found.centers, better: isGain(found, cost) };
+}
+
+function isGain(found: SearchResult, cost: number): boolean {
+  return found.cost < (1 - GAIN) * cost;
 }
 
 function* liveCenters(
   features: ModelFeatures,
   options: ModelOptions,
   before: LiveClusters | undefined,
-): Steps<Centers> {
-  const cold = yield* coldSearch(features, options);
+  candidate: Centers | undefined,
+): Steps<{ readonly centers: Centers; readonly unsearched: Unsearched | undefined }> {
+  const { k } = options;
+  const { coarse } = features;
   // Of more than k the heaviest go on.
-  const warmStart = centersOf(before, options.k);
-  if (warmStart.count === 0) {
-    return cold.centers;
+  const start = centersOf(before, k);
+  const warm = start.count === 0 ? undefined : yield* warmSearch(coarse, options, start);
+  if (warm === undefined || before?.clusters.length !== k) {
+    const cold = yield* coldSearch(features, options);
+    const taken = warm === undefined || isGain(cold, warm.cost) ? cold : warm;
+    return { centers: taken.centers, unsearched: undefined };
   }
-  const warm = yield* searchCenters(features.coarse, { ...options, seedings: 0, warmStart });
-  return cold.cost < (1 - GAIN) * warm.cost ? cold.centers : warm.centers;
+  let taken = warm;
+  if (candidate !== undefined && candidate.count > 0 && candidate.count <= k) {
+    const judged = { centers: candidate, cost: yield* costOf(coarse, candidate) };
+    if (isGain(judged, warm.cost)) {
+      taken = yield* warmSearch(coarse, options, candidate);
+    }
+  }
+  return { centers: taken.centers, unsearched: { features: coarse, cost: taken.cost } };
+}
+
+function warmSearch(features: FeatureColumns, options: ModelOptions, start: Centers): Steps<SearchResult> {
+  return searchCenters(features, { ...options, seedings: 0, warmStart: start });
 }
 
 function centersOf(

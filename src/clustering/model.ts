@@ -74,7 +74,10 @@ export function* modelSteps(sources: Iterable<ModelSource>, options: ModelOption
 }
 
 /** The search that starts from nothing but the seed. */
-export function* coldSearch({ coarse }: ModelFeatures, options: ModelOptions): Steps<SearchResult> {
+export function* coldSearch(
+  { coarse }: Pick<ModelFeatures, 'coarse'>,
+  options: ModelOptions,
+): Steps<SearchResult> {
   const { k, seed = 1, seedings = 8 } = options;
   return yield* searchCenters(coarse, { k, seed, seedings });
 }

@@ -1,7 +1,13 @@
 import { expect } from 'chai';
 import fc from 'fast-check';
 import type { LiveClusters } from '../../src/clustering/identity.ts';
-import { type LiveModel, liveModelSteps } from '../../src/clustering/live-model.ts';
+import type { Centers } from '../../src/clustering/kmeans-passes.ts';
+import {
+  type LiveModel,
+  liveModelSteps,
+  searchBeside,
+  type Unsearched,
+} from '../../src/clustering/live-model.ts';
 import { buildModel, type Cluster, type ModelOptions } from '../../src/clustering/model.ts';
 import { createRandom } from '../../src/clustering/random.ts';
 import { finish } from '../../src/clustering/slices.ts';
@@ -25,8 +31,13 @@ function crowd(spots: readonly Spot[], seed = 1): Points {
   );
 }
 
-function live(points: Points, options: ModelOptions, before?: LiveClusters): LiveModel {
-  return finish(liveModelSteps(sourcesOf(points), { seedings: 4, ...options }, before));
+function live(points: Points, options: ModelOptions, before?: LiveClusters, candidate?: Centers): LiveModel {
+  return finish(liveModelSteps(sourcesOf(points), { seedings: 4, ...options }, before, candidate));
+}
+
+/** What the search beside a model finds that only followed the one before. */
+function beside(model: LiveModel, options: ModelOptions): { centers: Centers; better: boolean } {
+  return finish(searchBeside(model.unsearched as Unsearched, { seedings: 4, ...options }));
 }
 
 /** The cluster within 50 km of a place. */
@@ -178,10 +189,16 @@ describe('a live model', () => {
     const decided = { keptThoughBetterWasFound: 0, left: 0 };
     for (let seed = 0; seed < 16; seed++) {
       const before = live(points, { k: 6, seed, seedings: 1 });
-      const next = live(points, options, before.live);
-      if (cold.cost < 0.99 * before.model.cost) {
+      const followed = live(points, options, before.live);
+      expect(followed.model.cost / before.model.cost).to.be.closeTo(1, 1e-9);
+      const { better, centers } = beside(followed, options);
+      const next = live(points, options, followed.live, centers);
+      expect(better).to.equal(cold.cost < 0.99 * before.model.cost);
+      if (better) {
         decided.left++;
         expect(next.model.cost).to.equal(cold.cost);
+        // Once taken there is nothing left to find.
+        expect(beside(next, options).better).to.equal(false);
       } else {
         decided.keptThoughBetterWasFound += cold.cost < 0.999 * before.model.cost ? 1 : 0;
         expect(next.model.cost / before.model.cost).to.be.closeTo(1, 1e-9);
@@ -208,11 +225,84 @@ describe('a live model', () => {
         anchor,
       })),
     };
-    const { events, model } = live(points, { k: 3 }, poor);
+    const followed = live(points, { k: 3 }, poor);
+    expect(followed.model.clusters.map(({ weight }) => weight)).to.not.deep.equal([300, 300, 300]);
+    const { events, model } = live(points, { k: 3 }, followed.live, beside(followed, { k: 3 }).centers);
     expect(model.clusters.map(({ weight }) => weight)).to.deep.equal([300, 300, 300]);
     expect(events.map(({ type }) => type))
       .to.include('split')
       .and.to.include('merged');
+  });
+
+  it('judges what was found at other rows by those of now', () => {
+    const wide: Spot[] = [
+      [0, 0, 300],
+      [3, 0, 300],
+      [90, 0, 300],
+    ];
+    const anchor = { longitude: longitude(0), latitude: latitude(0) };
+    const poor: LiveClusters = {
+      nextId: 4,
+      clusters: [at(1.5, 0), at(89.97, 0), at(90.03, 0)].map((center, n) => ({
+        id: n + 1,
+        center,
+        radiusKm: 200,
+        anchor,
+      })),
+    };
+    const { better, centers } = beside(live(crowd(wide), { k: 3 }, poor), { k: 3 });
+    expect(better).to.equal(true);
+    // Since then the two towns next to each other are as good as empty, and the third one has become two.
+    const turned = crowd([
+      [0, 0, 3],
+      [88, 0, 3_000],
+      [92, 0, 3_000],
+    ]);
+    const without = live(turned, { k: 3 }, poor);
+    const judged = live(turned, { k: 3 }, poor, centers);
+    expect(judged).to.deep.equal(without);
+    expect(
+      live(crowd(wide), { k: 3 }, poor, centers).model.clusters.map(({ weight }) => weight),
+    ).to.deep.equal([300, 300, 300]);
+  });
+
+  it('keeps the ids of the clusters that the search beside it found again', () => {
+    // Of four towns two share a cluster, and one has two.
+    const towns: Spot[] = [
+      [0, 0, 300],
+      [3, 0, 310],
+      [60, 0, 420],
+      [120, 0, 530],
+    ];
+    const anchor = { longitude: longitude(0), latitude: latitude(0) };
+    const poor: LiveClusters = {
+      nextId: 20,
+      clusters: [at(1.5, 0), at(60, 0), at(119.97, 0), at(120.03, 0)].map((center, n) => ({
+        id: n + 11,
+        center,
+        radiusKm: 200,
+        anchor,
+      })),
+    };
+    const followed = live(crowd(towns), { k: 4 }, poor);
+    const found = beside(followed, { k: 4 }).centers;
+    const { events, model } = live(crowd(towns), { k: 4 }, followed.live, found);
+    expect(clusterNear(model.clusters, towns[2] as Spot)?.id).to.equal(12);
+    expect(events.map(({ id }) => id)).to.not.include(12);
+    expect(model.clusters.map(({ weight }) => weight)).to.deep.equal([530, 420, 310, 300]);
+    expect(model.clusters.filter(({ id }) => id < 20)).to.have.length(3);
+  });
+
+  it('leaves no search to be made beside it where it made one: first, and when k has changed', () => {
+    const points = cityPoints(1_000, 6, 4);
+    const first = live(points, { k: 4 });
+    expect(first.unsearched).to.equal(undefined);
+    expect(live(points, { k: 5 }, first.live).unsearched).to.equal(undefined);
+    expect(live(points, { k: 4 }, first.live).unsearched?.features.count).to.be.above(0);
+    // Where k became less meanwhile, what was found for more is no candidate.
+    const { centers } = beside(live(points, { k: 4 }, first.live), { k: 4 });
+    const three = live(points, { k: 3 }, first.live);
+    expect(live(points, { k: 3 }, three.live, centers)).to.deep.equal(live(points, { k: 3 }, three.live));
   });
 
   it('gives the same ids whatever the order of the clusters before', () => {

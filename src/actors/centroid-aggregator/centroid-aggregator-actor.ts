@@ -12,6 +12,7 @@ import { currentEpoch } from '../rewind/epoch.ts';
 import type { AggregatorStats } from '../stats.ts';
 import type { TopicNames } from '../topics.ts';
 import { atMost, unlessAborted } from '../unless-aborted.ts';
+import { BackgroundSearch, SLICE_MS } from './background-search.ts';
 import { committedCounts, committedSummaries, refreshSummaries } from './committed-summaries.ts';
 import type { AggregatorMessage, PublishedModel } from './messages.ts';
 import { followModels } from './model-follower.ts';
@@ -36,8 +37,6 @@ export interface AggregatorDependencies {
   readonly onModel: (model: Model) => void;
 }
 
-/** The event loop is never held longer than this by the search. */
-const SLICE_MS = 8;
 /** Who is asked for a canonical model before the group has answered waits for its word so long. */
 const JOIN_PATIENCE_MS = 10_000;
 /** A canonical model is tried to be published so often. */
@@ -93,6 +92,7 @@ class Aggregator {
   readonly #own: AggregatorDependencies;
   readonly #context: ActorContext<AggregatorMessage>;
   readonly #writer: ModelWriter;
+  readonly #search: BackgroundSearch;
   readonly #joined: Promise<void>;
   #membership: Membership | undefined;
   #following: AbortController | undefined;
@@ -115,6 +115,13 @@ class Aggregator {
       clock,
       log,
       signal,
+    });
+    this.#search = new BackgroundSearch({
+      context,
+      model: own.model,
+      onBetter: () => {
+        this.#publishAgain();
+      },
     });
     this.#joined = new Promise((resolve) => {
       context.background(async () => {
@@ -149,10 +156,9 @@ class Aggregator {
     }
     this.#changed = false;
     const begun = this.#context.clock.monotonic();
-    const published = await this.#publishNext();
+    const published = await this.#search.goFirst(() => this.#publishNext());
     if (published === undefined) {
-      this.#changed = true;
-      this.#published = undefined;
+      this.#publishAgain();
     } else {
       await this.#serve(published, begun);
     }
@@ -163,7 +169,7 @@ class Aggregator {
     const { clock, log, signal } = this.#context;
     await atMost(clock, JOIN_PATIENCE_MS, unlessAborted(this.#joined, signal));
     const begun = clock.monotonic();
-    const published = await this.#buildOfOneEpoch();
+    const published = await this.#search.goFirst(() => this.#buildOfOneEpoch());
     let done = await this.#writer.publishCanonical(published);
     for (let tries = 1; !done && this.#writer.owned && tries < CANONICAL_TRIES; tries++) {
       await pause(clock, RETRY_MS, signal);
@@ -182,6 +188,12 @@ class Aggregator {
     await this.#writer.revoked();
   }
 
+  /** The next live model is made also if nothing is committed until then. */
+  #publishAgain(): void {
+    this.#changed = true;
+    this.#published = undefined;
+  }
+
   /** The model that follows the last live one; undefined when it could not be published now. */
   async #publishNext(): Promise<PublishedModel | undefined> {
     const { model: options } = this.#own;
@@ -189,14 +201,21 @@ class Aggregator {
     if (before === undefined) {
       return undefined;
     }
-    const next = await this.#build((sources) => liveModelSteps(sources, options, before.clusters));
+    const candidate = this.#search.found;
+    const next = await this.#build((sources) => liveModelSteps(sources, options, before.clusters, candidate));
     if (next === undefined) {
       return undefined;
     }
-    const { events, live, model } = next.made;
+    const { events, live, model, unsearched } = next.made;
     const published = { ...next.of, model: { ...model, time: next.time }, events };
     if (!(await this.#writer.publishLive(published, before, live))) {
       return undefined;
+    }
+    if (candidate !== undefined) {
+      this.#search.judged();
+    }
+    if (unsearched !== undefined && this.#writer.owned) {
+      this.#search.begin(unsearched);
     }
     for (const event of events) {
       this.#context.log.debug(event, 'cluster');
@@ -221,6 +240,7 @@ class Aggregator {
       revoked: async (partitions) => {
         if (partitions.includes(0)) {
           log[told]({ group }, 'models are published by another replica');
+          this.#search.cancel();
           await this.#writer.revoked();
           this.#followUnlessOwner();
         }

@@ -1,0 +1,107 @@
+import { searchBeside, type Unsearched } from '../../clustering/live-model.ts';
+import type { Centers } from '../../clustering/kmeans-passes.ts';
+import type { ModelOptions } from '../../clustering/model.ts';
+import { finishInSlices } from '../../clustering/slices.ts';
+import type { ActorContext } from '../../system/actor.ts';
+import { nextTurn } from '../../system/event-loop.ts';
+
+/** The event loop is never held longer than this by a search or a model. */
+export const SLICE_MS = 8;
+
+export interface BackgroundSearchOptions {
+  readonly context: Pick<ActorContext<never>, 'background' | 'clock'>;
+  readonly model: ModelOptions;
+  /** Told when centers were found that would have been taken: they are worth a model of their own. */
+  readonly onBetter: () => void;
+}
+
+/**
+ * The long search from nothing, beside the live models that go on meanwhile: one at a time, in slices, over
+ * the features of the model with which it began. It stands still while anything urgent is at work.
+ */
+export class BackgroundSearch {
+  readonly #own: BackgroundSearchOptions;
+  #running: AbortController | undefined;
+  #found: Centers | undefined;
+  #urgent: Promise<void> | undefined;
+
+  constructor(own: BackgroundSearchOptions) {
+    this.#own = own;
+  }
+
+  /** What was found and not yet judged. */
+  get found(): Centers | undefined {
+    return this.#found;
+  }
+
+  /** What was found has been judged: the next search may begin. */
+  judged(): void {
+    this.#found = undefined;
+  }
+
+  /** Begins, unless a search is under way or what the last one found was not judged yet. */
+  begin(features: Unsearched): void {
+    if (this.#running !== undefined || this.#found !== undefined) {
+      return;
+    }
+    const running = new AbortController();
+    this.#running = running;
+    this.#own.context.background((stop) => this.#search(features, running, stop));
+  }
+
+  /** Ends the search and forgets what was found: the models are another's. */
+  cancel(): void {
+    this.#running?.abort();
+    this.#running = undefined;
+    this.#found = undefined;
+  }
+
+  /** Does what must not wait for the search. One after another. */
+  async goFirst<T>(work: () => Promise<T>): Promise<T> {
+    const working = work();
+    this.#urgent = working.then(
+      () => undefined,
+      () => undefined,
+    );
+    try {
+      return await working;
+    } finally {
+      this.#urgent = undefined;
+    }
+  }
+
+  async #search(features: Unsearched, running: AbortController, stop: AbortSignal): Promise<void> {
+    const { context, model, onBetter } = this.#own;
+    const signal = AbortSignal.any([running.signal, stop]);
+    try {
+      const { better, centers } = await finishInSlices(searchBeside(features, model), {
+        now: () => context.clock.monotonic(),
+        pause: () => this.#turn(),
+        sliceMs: SLICE_MS,
+        signal,
+      });
+      if (!signal.aborted) {
+        this.#found = centers;
+        if (better) {
+          onBetter();
+        }
+      }
+    } catch (error) {
+      if (!signal.aborted) {
+        throw error;
+      }
+    } finally {
+      if (this.#running === running) {
+        this.#running = undefined;
+      }
+    }
+  }
+
+  async #turn(): Promise<void> {
+    await nextTurn();
+    while (this.#urgent !== undefined) {
+      await this.#urgent;
+      await nextTurn();
+    }
+  }
+}
