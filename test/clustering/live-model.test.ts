@@ -35,6 +35,17 @@ function live(points: Points, options: ModelOptions, before?: LiveClusters, cand
   return finish(liveModelSteps(sourcesOf(points), { seedings: 4, ...options }, before, candidate));
 }
 
+/** Clusters of a live model with ids from `first` on, at so many degrees on the equator. */
+function clustersAt(first: number, easts: readonly number[]): LiveClusters {
+  const clusters = easts.map((east, n) => ({
+    id: first + n,
+    center: at(east, 0),
+    radiusKm: 200,
+    anchor: { longitude: longitude(0), latitude: latitude(0) },
+  }));
+  return { nextId: first + easts.length, clusters };
+}
+
 /** What the search beside a model finds that only followed the one before. */
 function beside(model: LiveModel, options: ModelOptions): { centers: Centers; better: boolean } {
   return finish(searchBeside(model.unsearched as Unsearched, { seedings: 4, ...options }));
@@ -215,16 +226,7 @@ describe('a live model', () => {
       [3, 0, 300],
       [90, 0, 300],
     ]);
-    const anchor = { longitude: longitude(0), latitude: latitude(0) };
-    const poor: LiveClusters = {
-      nextId: 8,
-      clusters: [at(1.5, 0), at(89.97, 0), at(90.03, 0)].map((center, n) => ({
-        id: n + 5,
-        center,
-        radiusKm: 200,
-        anchor,
-      })),
-    };
+    const poor = clustersAt(5, [1.5, 89.97, 90.03]);
     const followed = live(points, { k: 3 }, poor);
     expect(followed.model.clusters.map(({ weight }) => weight)).to.not.deep.equal([300, 300, 300]);
     const { events, model } = live(points, { k: 3 }, followed.live, beside(followed, { k: 3 }).centers);
@@ -240,16 +242,7 @@ describe('a live model', () => {
       [3, 0, 300],
       [90, 0, 300],
     ];
-    const anchor = { longitude: longitude(0), latitude: latitude(0) };
-    const poor: LiveClusters = {
-      nextId: 4,
-      clusters: [at(1.5, 0), at(89.97, 0), at(90.03, 0)].map((center, n) => ({
-        id: n + 1,
-        center,
-        radiusKm: 200,
-        anchor,
-      })),
-    };
+    const poor = clustersAt(1, [1.5, 89.97, 90.03]);
     const { better, centers } = beside(live(crowd(wide), { k: 3 }, poor), { k: 3 });
     expect(better).to.equal(true);
     // Since then the two towns next to each other are as good as empty, and the third one has become two.
@@ -274,23 +267,14 @@ describe('a live model', () => {
       [60, 0, 420],
       [120, 0, 530],
     ];
-    const anchor = { longitude: longitude(0), latitude: latitude(0) };
-    const poor: LiveClusters = {
-      nextId: 20,
-      clusters: [at(1.5, 0), at(60, 0), at(119.97, 0), at(120.03, 0)].map((center, n) => ({
-        id: n + 11,
-        center,
-        radiusKm: 200,
-        anchor,
-      })),
-    };
+    const poor = clustersAt(11, [1.5, 60, 119.97, 120.03]);
     const followed = live(crowd(towns), { k: 4 }, poor);
     const found = beside(followed, { k: 4 }).centers;
     const { events, model } = live(crowd(towns), { k: 4 }, followed.live, found);
     expect(clusterNear(model.clusters, towns[2] as Spot)?.id).to.equal(12);
     expect(events.map(({ id }) => id)).to.not.include(12);
     expect(model.clusters.map(({ weight }) => weight)).to.deep.equal([530, 420, 310, 300]);
-    expect(model.clusters.filter(({ id }) => id < 20)).to.have.length(3);
+    expect(model.clusters.filter(({ id }) => id < poor.nextId)).to.have.length(3);
   });
 
   it('leaves no search to be made beside it where it made one: first, and when k has changed', () => {
