@@ -57,16 +57,21 @@ export function clearSums(into: Assignment): void {
   into.totals.fill(0);
 }
 
-/** Assigns the features of `[from, to)` to their nearest centers and adds to the sums. */
+/**
+ * Assigns the features of `[from, to)` to their nearest centers and adds to the sums. The nearest are sought
+ * among the first `left` of `rivals`, ascending indices of centers.
+ */
 export function assignRange(
   features: FeatureColumns,
   centers: Centers,
+  rivals: Int32Array,
+  left: number,
   into: Assignment,
   from: number,
   to: number,
 ): void {
   const { x, y, z, weight } = features;
-  const { count, x: cx, y: cy, z: cz } = centers;
+  const { x: cx, y: cy, z: cz } = centers;
   const { cluster, distance, weight: sums, dx, dy, dz } = into;
   let cost = into.totals[0] as number;
   let changed = 0;
@@ -76,7 +81,8 @@ export function assignRange(
     const fz = z[f] as number;
     let best = 0;
     let least = Infinity;
-    for (let c = 0; c < count; c++) {
+    for (let rival = 0; rival < left; rival++) {
+      const c = rivals[rival] as number;
       const ex = fx - (cx[c] as number);
       const ey = fy - (cy[c] as number);
       const ez = fz - (cz[c] as number);

@@ -11,6 +11,7 @@ import {
   lowerRange,
   potentialRange,
 } from './kmeans-passes.ts';
+import { type Blocks, blocksOf, FEATURES_PER_BLOCK, Rivals } from './kmeans-blocks.ts';
 import { createRandom, type Random } from './random.ts';
 import type { Steps } from './slices.ts';
 
@@ -59,7 +60,7 @@ export function* searchCenters(features: FeatureColumns, options: SearchOptions)
   if (features.count === 0) {
     return { centers: best.centers, cost: 0 };
   }
-  const search = new Search(features, k);
+  const search = new Search(yield* blocksOf(features), k);
   for (let run = warmStart === undefined || warmStart.count === 0 ? 0 : -1; run < seedings; run++) {
     // Stream 0 is the warm start's.
     const found = yield* search.run(createRandom(seed, run + 1), run < 0 ? warmStart : undefined);
@@ -76,7 +77,7 @@ export function* searchCenters(features: FeatureColumns, options: SearchOptions)
  */
 export function* assignFeatures(features: FeatureColumns, centers: Centers): Steps<Assignment> {
   const assignment = allocateAssignment(features.count, centers.count);
-  yield* assignAll(features, centers, assignment);
+  yield* assignAll(yield* blocksOf(features), centers, assignment);
   return assignment;
 }
 
@@ -94,22 +95,34 @@ function totalSse({ count, sse }: FeatureColumns): number {
   return total;
 }
 
-function* assignAll(features: FeatureColumns, centers: Centers, into: Assignment): Steps<void> {
+function* assignAll(blocks: Blocks, centers: Centers, into: Assignment): Steps<void> {
+  const { features } = blocks;
+  const rivals = new Rivals(blocks, centers);
   clearSums(into);
-  const step = Math.max(1, Math.floor(EVALUATIONS_PER_STEP / Math.max(1, centers.count)));
-  for (let from = 0; from < features.count; from += step) {
-    assignRange(features, centers, into, from, Math.min(features.count, from + step));
-    yield;
+  let evaluations = 0;
+  for (let block = 0; block < blocks.count; block++) {
+    const left = rivals.left(block);
+    const from = block * FEATURES_PER_BLOCK;
+    const to = Math.min(features.count, from + FEATURES_PER_BLOCK);
+    assignRange(features, centers, rivals.indices, left, into, from, to);
+    evaluations += centers.count + left * (to - from);
+    if (evaluations >= EVALUATIONS_PER_STEP) {
+      evaluations = 0;
+      yield;
+    }
   }
 }
 
 class Search {
+  private readonly blocks: Blocks;
   private readonly features: FeatureColumns;
   private readonly k: number;
   private readonly assignment: Assignment;
   private readonly cumulative: Float64Array;
 
-  constructor(features: FeatureColumns, k: number) {
+  constructor(blocks: Blocks, k: number) {
+    const { features } = blocks;
+    this.blocks = blocks;
     this.features = features;
     this.k = k;
     this.assignment = allocateAssignment(features.count, k);
@@ -180,7 +193,7 @@ class Search {
     assignment.cluster.fill(-1);
     let before = Infinity;
     for (let iteration = 1; ; iteration++) {
-      yield* assignAll(this.features, centers, assignment);
+      yield* assignAll(this.blocks, centers, assignment);
       const cost = assignment.totals[0] as number;
       if (assignment.totals[1] === 0 || !(cost < before) || iteration >= MAX_ITERATIONS) {
         return { centers: withoutEmpty(centers, assignment), cost };

@@ -53,6 +53,53 @@ describe('k-means search', () => {
     );
   });
 
+  it('assigns as if every feature were compared with every center, to the bit', () => {
+    const shapes = fc.record({
+      seed: fc.integer(),
+      n: fc.integer({ min: 1, max: 500 }),
+      k: fc.integer({ min: 1, max: 40 }),
+      wide: fc.boolean(),
+      // From the whole globe down to a millimetre, and all at one place.
+      scale: fc.constantFrom(1, 1e-3, 1e-9, 0),
+      among: fc.boolean(),
+      twice: fc.boolean(),
+    });
+    fc.assert(
+      fc.property(shapes, ({ among, k, n, scale, seed, twice, wide }) => {
+        const raw = wide ? spherePoints(n, seed) : cityPoints(n, 6, seed);
+        const near = (column: Float64Array): Float64Array =>
+          column.map((value) => (column[0] as number) + scale * (value - (column[0] as number)));
+        const features = featuresOfPoints(near(raw.x), near(raw.y), near(raw.z));
+        const away = spherePoints(k, seed + 1);
+        const pick = (column: Float64Array, other: Float64Array): Float64Array =>
+          other.map((value, c) => (among ? (column[(7 * (twice ? c >> 1 : c)) % n] as number) : value));
+        const centers = {
+          count: k,
+          x: pick(features.x, away.x),
+          y: pick(features.y, away.y),
+          z: pick(features.z, away.z),
+        };
+        const { cluster, distance } = finish(assignFeatures(features, centers));
+        for (let f = 0; f < n; f++) {
+          let best = 0;
+          let least = Infinity;
+          for (let c = 0; c < k; c++) {
+            const dx = (features.x[f] as number) - (centers.x[c] as number);
+            const dy = (features.y[f] as number) - (centers.y[c] as number);
+            const dz = (features.z[f] as number) - (centers.z[c] as number);
+            const d = dx * dx + dy * dy + dz * dz;
+            if (d < least) {
+              least = d;
+              best = c;
+            }
+          }
+          expect([cluster[f], distance[f]]).to.deep.equal([best, least]);
+        }
+      }),
+      { numRuns: 300 },
+    );
+  });
+
   it('finds well separated places exactly', () => {
     const places: [number, number][] = [
       [0, 0],

@@ -40,7 +40,9 @@ async function startLive(
 const write = (stage: Stage, name: string, rows: number, seed: number): Promise<void> =>
   stage.write(name, asFile(rowLines(rows, seed)));
 
-describe('live models while the search beside them runs', () => {
+describe('live models while the search beside them runs', function () {
+  this.timeout(120_000);
+
   it('come without waiting for it, and so does the end', () =>
     onStage(async (stage) => {
       await write(stage, '1.csv', ROWS, 1);
