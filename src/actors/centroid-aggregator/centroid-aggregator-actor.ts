@@ -14,6 +14,7 @@ import type { TopicNames } from '../topics.ts';
 import { atMost, unlessAborted } from '../unless-aborted.ts';
 import { BackgroundSearch, SLICE_MS } from './background-search.ts';
 import { committedCounts, committedSummaries, refreshSummaries } from './committed-summaries.ts';
+import { DecodedSummaries } from './decoded-summaries.ts';
 import type { AggregatorMessage, PublishedModel } from './messages.ts';
 import { followModels } from './model-follower.ts';
 import { ModelWriter } from './model-writer.ts';
@@ -93,6 +94,8 @@ class Aggregator {
   readonly #context: ActorContext<AggregatorMessage>;
   readonly #writer: ModelWriter;
   readonly #search: BackgroundSearch;
+  /** Most summaries are the same in the next live model. */
+  #decoded = new DecodedSummaries();
   readonly #joined: Promise<void>;
   #membership: Membership | undefined;
   #following: AbortController | undefined;
@@ -202,7 +205,10 @@ class Aggregator {
       return undefined;
     }
     const candidate = this.#search.found;
-    const next = await this.#build((sources) => liveModelSteps(sources, options, before.clusters, candidate));
+    const next = await this.#build(
+      (sources) => liveModelSteps(sources, options, before.clusters, candidate),
+      this.#decoded,
+    );
     if (next === undefined) {
       return undefined;
     }
@@ -241,6 +247,7 @@ class Aggregator {
         if (partitions.includes(0)) {
           log[told]({ group }, 'models are published by another replica');
           this.#search.cancel();
+          this.#decoded = new DecodedSummaries();
           await this.#writer.revoked();
           this.#followUnlessOwner();
         }
@@ -288,23 +295,29 @@ class Aggregator {
   }
 
   /** Undefined while not all partitions are of the current epoch. */
-  async #build<T>(make: (sources: readonly ModelSource[]) => Steps<T>): Promise<Built<T> | undefined> {
+  async #build<T>(
+    make: (sources: readonly ModelSource[]) => Steps<T>,
+    decoded = new DecodedSummaries(0),
+  ): Promise<Built<T> | undefined> {
     const { broker, partitions, time: asked, topics } = this.#own;
     const { clock, signal } = this.#context;
     const epoch = (await unlessAborted(currentEpoch(broker, topics.settings), signal)).number;
     await refreshSummaries(broker, topics.regions, partitions, signal);
-    const { epochs, nextOffsets, panes } = await committedSummaries(broker, topics.regions, partitions);
+    const { epochs, nextOffsets, summaries } = await committedSummaries(broker, topics.regions, partitions);
     if ([...epochs].some((one) => one !== epoch)) {
       return undefined;
     }
-    const { sources, time } = sourcesAt(panes, asked);
-    const made = await finishInSlices(make(sources), {
+    const steps = function* (): Steps<Pick<Built<T>, 'made' | 'time'>> {
+      const { sources, time } = sourcesAt(yield* decoded.decode(summaries), asked);
+      return { made: yield* make(sources), time };
+    };
+    const built = await finishInSlices(steps(), {
       now: () => clock.monotonic(),
       pause: nextTurn,
       sliceMs: SLICE_MS,
       signal,
     });
-    return { made, time, of: { nextOffsets, epoch } };
+    return { ...built, of: { nextOffsets, epoch } };
   }
 
   async #serve({ model }: PublishedModel, begun: number): Promise<void> {

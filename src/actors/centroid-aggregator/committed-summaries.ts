@@ -1,14 +1,12 @@
 import type { Broker } from '../../broker/broker.ts';
-import { byPlace, type PlacedPane } from '../../clustering/model-time.ts';
-import { decodeParts } from '../../clustering/region-summary.ts';
 import { decodeProgress, type PartitionProgress } from '../partition/progress.ts';
 import { SummaryParts } from '../partition/summary-chunks.ts';
 import { PROGRESS_KEY, SUMMARY_PREFIX } from '../topics.ts';
 import { unlessAborted } from '../unless-aborted.ts';
+import type { EncodedSummary } from './decoded-summaries.ts';
 
 export interface CommittedSummaries {
-  /** In the fixed order of a model: by region, then by partition, then by time. */
-  readonly panes: readonly PlacedPane[];
+  readonly summaries: readonly EncodedSummary[];
   readonly nextOffsets: readonly number[];
   /** Epoch of each partition that has counted anything: no model is made of several. */
   readonly epochs: ReadonlySet<number>;
@@ -23,7 +21,7 @@ export async function committedSummaries(
   table: string,
   partitions: number,
 ): Promise<CommittedSummaries> {
-  const panes: PlacedPane[] = [];
+  const summaries: EncodedSummary[] = [];
   const nextOffsets: number[] = [];
   const epochs = new Set<number>();
   for (let partition = 0; partition < partitions; partition++) {
@@ -32,7 +30,7 @@ export async function committedSummaries(
       const read = await summariesOf(broker, table, partition);
       const after = await progressOf(broker, table, partition);
       if (after?.nextOffset === before?.nextOffset && after?.epoch === before?.epoch) {
-        panes.push(...read);
+        summaries.push(...read);
         nextOffsets.push(before?.nextOffset ?? 0);
         if (before !== undefined) {
           epochs.add(before.epoch);
@@ -41,8 +39,7 @@ export async function committedSummaries(
       }
     }
   }
-  panes.sort(byPlace);
-  return { panes, nextOffsets, epochs };
+  return { summaries, nextOffsets, epochs };
 }
 
 /** Brings all partitions' summaries up to what is committed now, by whomever. */
@@ -80,13 +77,10 @@ async function progressOf(
   return stored === undefined ? undefined : decodeProgress(stored);
 }
 
-async function summariesOf(broker: Broker, table: string, partition: number): Promise<PlacedPane[]> {
+async function summariesOf(broker: Broker, table: string, partition: number): Promise<EncodedSummary[]> {
   const parts = new SummaryParts();
   for await (const { key, value } of broker.tableEntries(table, partition, SUMMARY_PREFIX)) {
     parts.add(key, value);
   }
-  return [...parts.regions()].flatMap(([, stored]) => {
-    const { head, panes } = decodeParts(stored);
-    return panes.map((pane) => ({ region: head.region, partition, pane }));
-  });
+  return Array.from(parts.regions(), ([token, stored]) => ({ partition, token, parts: stored }));
 }

@@ -1,0 +1,132 @@
+import { expect } from 'chai';
+import fc from 'fast-check';
+import {
+  DecodedSummaries,
+  type EncodedSummary,
+} from '../../../src/actors/centroid-aggregator/decoded-summaries.ts';
+import { SummaryFormatError } from '../../../src/clustering/features.ts';
+import { type LiveModel, liveModelSteps } from '../../../src/clustering/live-model.ts';
+import { type PlacedPane, sourcesAt } from '../../../src/clustering/model-time.ts';
+import { paneGrid } from '../../../src/clustering/panes.ts';
+import { RegionSummary } from '../../../src/clustering/region-summary.ts';
+import { finish } from '../../../src/clustering/slices.ts';
+import { regionOf } from '../../../src/geo/s2.ts';
+import { spherePoints } from '../../clustering/points.ts';
+
+const LEVEL = 1;
+const MINUTE = 60_000;
+const OPTIONS = { features: 40, grid: paneGrid(15 * MINUTE, 60 * MINUTE) };
+
+/** Summaries of one partition that grow, as they stand in the table after each of its checkpoints. */
+class Partition {
+  readonly #partition: number;
+  readonly #summaries = new Map<number, RegionSummary>();
+
+  constructor(partition: number) {
+    this.#partition = partition;
+  }
+
+  /** Rows all over the globe, of which those of `regions` regions are counted. */
+  count(rows: number, seed: number, regions = Infinity): void {
+    const { x, y, z } = spherePoints(rows, seed);
+    const time = Float64Array.from(x, (_, row) => (row % 90) * MINUTE);
+    for (let row = 0; row < rows; row++) {
+      const region = regionOf(x[row] as number, y[row] as number, z[row] as number, LEVEL);
+      if (region < regions) {
+        const summary = this.#summaries.get(region) ?? RegionSummary.empty(region, LEVEL, OPTIONS);
+        this.#summaries.set(region, summary);
+        summary.fold(x, y, z, time, row, row + 1);
+      }
+    }
+  }
+
+  stored(): EncodedSummary[] {
+    return [...this.#summaries].map(([region, summary]) => ({
+      partition: this.#partition,
+      token: String(region),
+      parts: new Map(summary.parts().map(({ encode, name }) => [name, encode()])),
+    }));
+  }
+}
+
+const afresh = (stored: readonly EncodedSummary[]): readonly PlacedPane[] =>
+  finish(new DecodedSummaries(0).decode(stored));
+
+const contents = (panes: readonly PlacedPane[]): unknown[] =>
+  panes.map(({ pane, partition, region }) => ({ partition, region, bytes: [...pane.tree.encode()] }));
+
+describe('summaries that were decoded before', () => {
+  it('give the same panes and models, to the bit, as all decoded anew', () => {
+    const turns = fc.array(
+      fc.record({
+        partition: fc.integer({ min: 0, max: 1 }),
+        rows: fc.integer({ min: 0, max: 60 }),
+        regions: fc.integer({ min: 1, max: 24 }),
+        seed: fc.integer(),
+      }),
+      { minLength: 2, maxLength: 6 },
+    );
+    fc.assert(
+      fc.property(turns, fc.constantFrom(undefined, 0, 9_000), (all, most) => {
+        const partitions = [new Partition(0), new Partition(1)];
+        const decoded = new DecodedSummaries(most);
+        let before: LiveModel | undefined;
+        const model = (panes: readonly PlacedPane[]): LiveModel =>
+          finish(liveModelSteps(sourcesAt(panes, {}).panes, { k: 3, seedings: 1 }, before?.live));
+        for (const { partition, regions, rows, seed } of all) {
+          partitions[partition]?.count(rows, seed, regions);
+          const stored = partitions.flatMap((one) => one.stored());
+          const panes = finish(decoded.decode(stored));
+          expect(contents(panes)).to.deep.equal(contents(afresh(stored)));
+          const now = model(panes);
+          expect(now).to.deep.equal(model(afresh(stored)));
+          before = now;
+        }
+      }),
+      { numRuns: 40 },
+    );
+  });
+
+  it('are those whose bytes have not changed, also when these were read again', () => {
+    const partition = new Partition(0);
+    partition.count(400, 1);
+    const decoded = new DecodedSummaries();
+    const first = finish(decoded.decode(partition.stored()));
+    partition.count(30, 2, 1);
+    const second = finish(decoded.decode(partition.stored()));
+    expect(second.map((pane) => first.includes(pane))).to.deep.equal(
+      second.map(({ region }) => region !== 0),
+    );
+    expect(second).to.have.length.above(20);
+  });
+
+  it('are not kept where they would take too much, nor when they are gone', () => {
+    const partition = new Partition(0);
+    partition.count(400, 1);
+    const stored = partition.stored();
+    const all = afresh(stored).length;
+    const kept = (decoded: DecodedSummaries): number => {
+      const before = finish(decoded.decode(stored));
+      return finish(decoded.decode(stored)).filter((pane) => before.includes(pane)).length;
+    };
+    expect(kept(new DecodedSummaries(0))).to.equal(0);
+    expect(kept(new DecodedSummaries(9_000))).to.be.within(1, all - 1);
+    expect(kept(new DecodedSummaries())).to.equal(all);
+
+    const decoded = new DecodedSummaries();
+    const [first] = finish(decoded.decode(stored));
+    expect(finish(decoded.decode([]))).to.deep.equal([]);
+    expect(finish(decoded.decode(stored))[0]).to.not.equal(first);
+  });
+
+  it('are decoded, and found to be damaged, also after one that was not', () => {
+    const partition = new Partition(0);
+    partition.count(200, 1);
+    const stored = partition.stored();
+    const decoded = new DecodedSummaries();
+    finish(decoded.decode(stored));
+    const damaged = stored.map((one, at) => (at === 3 ? { ...one, parts: new Map() } : one));
+    expect(() => finish(decoded.decode(damaged))).to.throw(SummaryFormatError);
+    expect(contents(finish(decoded.decode(stored)))).to.deep.equal(contents(afresh(stored)));
+  });
+});
