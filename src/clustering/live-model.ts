@@ -4,7 +4,7 @@ import { type ClusterEvent, type Flow, type LiveClusters, succeed } from './iden
 import { assignFeatures, costOf, searchCenters, type SearchResult } from './kmeans.ts';
 import type { Centers } from './kmeans-passes.ts';
 import { type Cluster, coldSearch, type Model, type ModelOptions, modelOf } from './model.ts';
-import { type ModelFeatures, modelFeatures, type ModelSource } from './model-features.ts';
+import { liveFeatures, type ModelFeatures, modelFeatures, type ModelSource } from './model-features.ts';
 import type { Steps } from './slices.ts';
 
 export interface LiveModel {
@@ -41,13 +41,15 @@ const LEAST_REACH_KM = 1;
  * @throws RangeError when the sources are not in strictly ascending (region, partition) order.
  */
 export function* liveModelSteps(
-  sources: Iterable<ModelSource>,
+  sources: readonly ModelSource[],
   options: ModelOptions,
   before: LiveClusters | undefined,
   candidate?: Centers,
 ): Steps<LiveModel> {
   const { k } = options;
-  const features = yield* modelFeatures(sources, options);
+  const features = yield* before === undefined
+    ? modelFeatures(sources, options)
+    : liveFeatures(sources, options);
   const { centers, unsearched } = yield* liveCenters(features, options, before, candidate);
   const model = yield* modelOf(features, k, centers);
   if (before !== undefined && model.clusters.length === 0) {

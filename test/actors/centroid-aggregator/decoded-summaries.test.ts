@@ -72,7 +72,7 @@ describe('summaries that were decoded before', () => {
         const decoded = new DecodedSummaries(most);
         let before: LiveModel | undefined;
         const model = (panes: readonly PlacedPane[]): LiveModel =>
-          finish(liveModelSteps(sourcesAt(panes, {}).panes, { k: 3, seedings: 1 }, before?.live));
+          finish(liveModelSteps(sourcesAt(panes, {}).sources, { k: 3, seedings: 1 }, before?.live));
         for (const { partition, regions, rows, seed } of all) {
           partitions[partition]?.count(rows, seed, regions);
           const stored = partitions.flatMap((one) => one.stored());
