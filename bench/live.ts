@@ -1,0 +1,287 @@
+/**
+ * The live model at size: 10,000,000 points over the 384 regions of level 3, 3,000 cities and rows between
+ * them. Prints the memory of all summaries, the processor time of folding rows into them, what a warm
+ * update takes part by part, and how long the event loop stands still while it and the search beside it run.
+ *
+ * `npm run bench:live [-- --points 10000000 --updates 20 --k 50]`
+ *
+ * An update follows 100,000 more rows: in one series rows from everywhere, so that all summaries have changed, in
+ * the other rows from 16 regions. The parts are timed one after another in one go; the whole runs as in the
+ * aggregator, in slices, with the search beside it. On a busy machine the processor time tells more than the
+ * clock, by which neighbours make everything longer; both are printed where the target is by the clock.
+ */
+import { monitorEventLoopDelay, performance } from 'node:perf_hooks';
+import { parseArgs } from 'node:util';
+import { BackgroundSearch, SLICE_MS } from '../src/actors/centroid-aggregator/background-search.ts';
+import {
+  DecodedSummaries,
+  type EncodedSummary,
+} from '../src/actors/centroid-aggregator/decoded-summaries.ts';
+import { splitIntoChunks } from '../src/actors/partition/summary-chunks.ts';
+import { costBoundsOf } from '../src/clustering/bounds.ts';
+import type { LiveClusters } from '../src/clustering/identity.ts';
+import { searchCenters } from '../src/clustering/kmeans.ts';
+import { type LiveModel, liveModelSteps } from '../src/clustering/live-model.ts';
+import { clustersOf } from '../src/clustering/model.ts';
+import { liveFeatures } from '../src/clustering/model-features.ts';
+import { createRandom } from '../src/clustering/random.ts';
+import { RegionSummary } from '../src/clustering/region-summary.ts';
+import { finish, finishInSlices, type Steps } from '../src/clustering/slices.ts';
+import { fillRegions } from '../src/geo/s2.ts';
+import { systemClock } from '../src/system/clock.ts';
+import { nextTurn } from '../src/system/event-loop.ts';
+
+const { values } = parseArgs({
+  options: {
+    points: { type: 'string', default: '10000000' },
+    updates: { type: 'string', default: '20' },
+    k: { type: 'string', default: '50' },
+  },
+});
+
+const LEVEL = 3;
+const FEATURES = 2_000;
+const BATCH = 100_000;
+const CITIES = 3_000;
+/** Share of the rows that are in cities. */
+const URBAN = 0.6;
+const FEW_REGIONS = 16;
+const MIB = 2 ** 20;
+
+const random = createRandom(2024);
+const model = { k: Number(values.k) };
+
+/** Milliseconds of processor time of all threads. */
+function processorMs(): number {
+  const { system, user } = process.cpuUsage();
+  return (user + system) / 1000;
+}
+
+function gauss(): number {
+  return Math.sqrt(-2 * Math.log(1 - random())) * Math.cos(2 * Math.PI * random());
+}
+
+function onSphere(): [number, number, number] {
+  const height = 2 * random() - 1;
+  const turn = 2 * Math.PI * random();
+  const radius = Math.sqrt(1 - height * height);
+  return [radius * Math.cos(turn), radius * Math.sin(turn), height];
+}
+
+/** From 3 to 35 km wide; the first have most of the rows. */
+const cities = Array.from({ length: CITIES }, () => ({ at: onSphere(), spread: 0.0005 + 0.005 * random() }));
+
+function row(): [number, number, number] {
+  const city = random() < URBAN ? cities[Math.floor(CITIES * random() ** 2.5)] : undefined;
+  if (city === undefined) {
+    return onSphere();
+  }
+  const [x, y, z] = city.at.map((value) => value + city.spread * gauss()) as [number, number, number];
+  const length = Math.hypot(x, y, z);
+  return [x / length, y / length, z / length];
+}
+
+const summaries = new Map<number, RegionSummary>();
+/** As they stand in the table: those that no checkpoint has written anew are the same bytes. */
+const stored = new Map<number, EncodedSummary>();
+let foldedMs = 0;
+
+/** A batch of rows, of which those of `regions` are folded, region by region as the region actors do. */
+function fold(regions?: ReadonlySet<number>): void {
+  const column = (): Float64Array => new Float64Array(BATCH);
+  const [x, y, z] = [column(), column(), column()];
+  for (let at = 0; at < BATCH; at++) {
+    [x[at], y[at], z[at]] = row();
+  }
+  const regionOfRow = new Int32Array(BATCH);
+  fillRegions(x, y, z, LEVEL, regionOfRow, 0, BATCH);
+  const rowsOf = new Map<number, number[]>();
+  regionOfRow.forEach((region, at) => {
+    if (regions?.has(region) ?? true) {
+      const rows = rowsOf.get(region) ?? [];
+      rowsOf.set(region, rows);
+      rows.push(at);
+    }
+  });
+  for (const [region, rows] of rowsOf) {
+    const summary = summaries.get(region) ?? RegionSummary.empty(region, LEVEL, FEATURES);
+    summaries.set(region, summary);
+    const pick = (of: Float64Array): Float64Array => Float64Array.from(rows, (at) => of[at] as number);
+    const columns = [pick(x), pick(y), pick(z), new Float64Array(rows.length)] as const;
+    const begun = processorMs();
+    summary.fold(...columns, 0, rows.length);
+    foldedMs += processorMs() - begun;
+    stored.delete(region);
+  }
+}
+
+function checkpoint(): readonly EncodedSummary[] {
+  for (const [region, summary] of summaries) {
+    if (!stored.has(region)) {
+      const chunks = splitIntoChunks(summary.encode());
+      stored.set(region, { partition: 0, id: `${String(region)}/0`, chunks });
+    }
+  }
+  // Read again they are other bytes that are the same, as with the embedded broker.
+  return [...stored.values()].map((one) => ({ ...one, chunks: one.chunks.map((chunk) => chunk.slice()) }));
+}
+
+function print(what: string, figures: string): void {
+  process.stdout.write(`${what.padEnd(58)} ${figures}\n`);
+}
+
+function printTimes(what: string, times: readonly number[]): void {
+  const sorted = [...times].sort((a, b) => a - b);
+  const at = (share: number): string =>
+    (sorted[Math.min(sorted.length - 1, Math.floor(share * sorted.length))] ?? Number.NaN)
+      .toFixed(1)
+      .padStart(7);
+  print(what, `p50 ${at(0.5)}   p95 ${at(0.95)}   max ${at(1)} ms`);
+}
+
+function printTarget(what: string, value: number, unit: string, target: number): void {
+  print(what, `${value.toFixed(2)} ${unit} (target ${String(target)})`);
+}
+
+/** Times each part of an update by itself. */
+function parts(decoded: DecodedSummaries, live: LiveClusters, into: Map<string, number[]>): void {
+  const time = <T>(part: string, work: () => T): T => {
+    const begun = processorMs();
+    const made = work();
+    into.set(part, [...(into.get(part) ?? []), processorMs() - begun]);
+    return made;
+  };
+  const encoded = checkpoint();
+  const sources = time('decoding', () => finish(decoded.decode(encoded)));
+  const features = time('features and coarsening', () => finish(liveFeatures(sources, {})));
+  const column = (axis: 0 | 1 | 2): Float64Array =>
+    Float64Array.from(live.clusters, ({ center }) => center[axis]);
+  const warmStart = { count: live.clusters.length, x: column(0), y: column(1), z: column(2) };
+  const { centers } = time('warm search', () =>
+    finish(searchCenters(features.coarse, { ...model, seedings: 0, warmStart })),
+  );
+  const { clusters } = time('assignment and means', () =>
+    finish(clustersOf(features.all ?? features.coarse, model.k, centers)),
+  );
+  time('bounds', () =>
+    finish(
+      costBoundsOf(
+        features.trees,
+        clusters.map(({ center }) => center),
+      ),
+    ),
+  );
+}
+
+function* update(
+  encoded: readonly EncodedSummary[],
+  decoded: DecodedSummaries,
+  before: LiveModel,
+  search: BackgroundSearch,
+): Steps<LiveModel> {
+  const sources = yield* decoded.decode(encoded);
+  return yield* liveModelSteps(sources, model, before.live, search.found);
+}
+
+async function series(what: string, first: LiveModel, regions?: ReadonlySet<number>): Promise<LiveModel> {
+  const works: Promise<void>[] = [];
+  const stop = new AbortController();
+  const search = new BackgroundSearch({
+    context: {
+      clock: systemClock,
+      background: (work) => {
+        works.push(work(stop.signal));
+      },
+    },
+    model,
+    onBetter: () => undefined,
+  });
+  const decoded = new DecodedSummaries();
+  const timed = new Map<string, number[]>();
+  const whole: number[] = [];
+  const wholeCpu: number[] = [];
+  const delay = monitorEventLoopDelay({ resolution: 1 });
+  let last = first;
+  let searches = 0;
+  let stall = 0;
+  let turnCpu = 0;
+  finish(decoded.decode(checkpoint()));
+  for (let turn = 0; turn < Number(values.updates); turn++) {
+    fold(regions);
+    parts(decoded, last.live, timed);
+    fold(regions);
+    const encoded = checkpoint();
+    await nextTurn();
+    // Only from here on: making rows is no part of it.
+    delay.reset();
+    delay.enable();
+    let working = true;
+    // What one turn of the event loop takes, whoever works in it.
+    const watch = (async () => {
+      for (let before = processorMs(); working; ) {
+        await nextTurn();
+        const now = processorMs();
+        turnCpu = Math.max(turnCpu, now - before);
+        before = now;
+      }
+    })();
+    const begun = performance.now();
+    const begunCpu = processorMs();
+    last = await search.goFirst(() =>
+      finishInSlices(update(encoded, decoded, last, search), {
+        now: () => performance.now(),
+        pause: nextTurn,
+        sliceMs: SLICE_MS,
+      }),
+    );
+    whole.push(performance.now() - begun);
+    wholeCpu.push(processorMs() - begunCpu);
+    if (search.found !== undefined) {
+      searches++;
+      search.judged();
+    }
+    if (last.unsearched !== undefined) {
+      search.begin(last.unsearched);
+    }
+    // The search goes on alone until the next model.
+    const until = performance.now() + 100;
+    while (performance.now() < until) {
+      await nextTurn();
+    }
+    working = false;
+    await watch;
+    delay.disable();
+    stall = Math.max(stall, delay.max / 1e6);
+  }
+  stop.abort();
+  await Promise.all(works);
+  for (const [part, times] of timed) {
+    printTimes(`${what}: ${part}, CPU`, times);
+  }
+  printTimes(`${what}: whole update, CPU`, wholeCpu);
+  printTimes(`${what}: whole update (target p95 100)`, whole);
+  print(`${what}: searches that ended beside`, String(searches));
+  printTarget(`${what}: longest turn, CPU`, turnCpu, 'ms', 20);
+  printTarget(`${what}: event loop stood still for at most`, stall, 'ms', 20);
+  return last;
+}
+
+const points = Number(values.points);
+for (let n = 0; n < points; n += BATCH) {
+  fold();
+}
+const encoded = checkpoint();
+const bytes = [...summaries.values()].reduce((sum, { tree }) => sum + tree.memoryBytes, 0);
+print('regions', String(summaries.size));
+print('features', String([...summaries.values()].reduce((sum, { tree }) => sum + tree.count, 0)));
+printTarget('memory of all summaries', bytes / MIB, 'MiB', 64);
+printTarget('insertion, CPU for a million points', foldedMs / 1000 / (points / 1e6), 's', 0.5);
+const begun = performance.now();
+const first = finish(liveModelSteps(finish(new DecodedSummaries().decode(encoded)), model, undefined));
+print('first model, with the search from nothing', `${(performance.now() - begun).toFixed(0)} ms`);
+const last = await series('rows from everywhere', first);
+await series(
+  `rows from ${String(FEW_REGIONS)} regions`,
+  last,
+  new Set([...summaries.keys()].slice(0, FEW_REGIONS)),
+);
