@@ -1,6 +1,6 @@
 /**
  * The live model at size: 10,000,000 points over the 384 regions of level 3, 3,000 cities and rows between
- * them. Prints the memory of all summaries, the processor time of folding rows into them, what a warm
+ * them, over one day of event time. Prints the memory of all summaries, the processor time of folding rows into them, what a warm
  * update takes part by part, and how long the event loop stands still while it and the search beside it run.
  *
  * `npm run bench:live [-- --points 10000000 --updates 20 --k 50]`
@@ -17,13 +17,14 @@ import {
   DecodedSummaries,
   type EncodedSummary,
 } from '../src/actors/centroid-aggregator/decoded-summaries.ts';
-import { splitIntoChunks } from '../src/actors/partition/summary-chunks.ts';
 import { costBoundsOf } from '../src/clustering/bounds.ts';
 import type { LiveClusters } from '../src/clustering/identity.ts';
 import { searchCenters } from '../src/clustering/kmeans.ts';
 import { type LiveModel, liveModelSteps } from '../src/clustering/live-model.ts';
 import { clustersOf } from '../src/clustering/model.ts';
 import { liveFeatures } from '../src/clustering/model-features.ts';
+import { sourcesAt } from '../src/clustering/model-time.ts';
+import { paneGrid } from '../src/clustering/panes.ts';
 import { createRandom } from '../src/clustering/random.ts';
 import { RegionSummary } from '../src/clustering/region-summary.ts';
 import { finish, finishInSlices, type Steps } from '../src/clustering/slices.ts';
@@ -40,7 +41,9 @@ const { values } = parseArgs({
 });
 
 const LEVEL = 3;
-const FEATURES = 2_000;
+const HOUR_MS = 3_600_000;
+/** The defaults. */
+const KEPT = { features: 4_000, grid: paneGrid(HOUR_MS, 7 * 24 * HOUR_MS) };
 const BATCH = 100_000;
 const CITIES = 3_000;
 /** Share of the rows that are in cities. */
@@ -49,6 +52,7 @@ const FEW_REGIONS = 16;
 const MIB = 2 ** 20;
 
 const random = createRandom(2024);
+const points = Number(values.points);
 const model = { k: Number(values.k) };
 
 /** Milliseconds of processor time of all threads. */
@@ -85,10 +89,12 @@ const summaries = new Map<number, RegionSummary>();
 /** As they stand in the table: those that no checkpoint has written anew are the same bytes. */
 const stored = new Map<number, EncodedSummary>();
 let foldedMs = 0;
+let batches = 0;
 
 /** A batch of rows, of which those of `regions` are folded, region by region as the region actors do. */
 function fold(regions?: ReadonlySet<number>): void {
   const column = (): Float64Array => new Float64Array(BATCH);
+  const time = (24 * HOUR_MS * Math.min(points, BATCH * batches++)) / points;
   const [x, y, z] = [column(), column(), column()];
   for (let at = 0; at < BATCH; at++) {
     [x[at], y[at], z[at]] = row();
@@ -104,10 +110,10 @@ function fold(regions?: ReadonlySet<number>): void {
     }
   });
   for (const [region, rows] of rowsOf) {
-    const summary = summaries.get(region) ?? RegionSummary.empty(region, LEVEL, FEATURES);
+    const summary = summaries.get(region) ?? RegionSummary.empty(region, LEVEL, KEPT);
     summaries.set(region, summary);
     const pick = (of: Float64Array): Float64Array => Float64Array.from(rows, (at) => of[at] as number);
-    const columns = [pick(x), pick(y), pick(z), new Float64Array(rows.length)] as const;
+    const columns = [pick(x), pick(y), pick(z), new Float64Array(rows.length).fill(time)] as const;
     const begun = processorMs();
     summary.fold(...columns, 0, rows.length);
     foldedMs += processorMs() - begun;
@@ -118,12 +124,15 @@ function fold(regions?: ReadonlySet<number>): void {
 function checkpoint(): readonly EncodedSummary[] {
   for (const [region, summary] of summaries) {
     if (!stored.has(region)) {
-      const chunks = splitIntoChunks(summary.encode());
-      stored.set(region, { partition: 0, id: `${String(region)}/0`, chunks });
+      const parts = new Map(summary.parts().map(({ encode, name }) => [name, encode()]));
+      stored.set(region, { partition: 0, token: String(region), parts });
     }
   }
   // Read again they are other bytes that are the same, as with the embedded broker.
-  return [...stored.values()].map((one) => ({ ...one, chunks: one.chunks.map((chunk) => chunk.slice()) }));
+  return [...stored.values()].map((one) => ({
+    ...one,
+    parts: new Map([...one.parts].map(([name, bytes]) => [name, bytes.slice()])),
+  }));
 }
 
 function print(what: string, figures: string): void {
@@ -152,7 +161,7 @@ function parts(decoded: DecodedSummaries, live: LiveClusters, into: Map<string, 
     return made;
   };
   const encoded = checkpoint();
-  const sources = time('decoding', () => finish(decoded.decode(encoded)));
+  const sources = time('decoding', () => sourcesAt(finish(decoded.decode(encoded)), {}).sources);
   const features = time('features and coarsening', () => finish(liveFeatures(sources, {})));
   const column = (axis: 0 | 1 | 2): Float64Array =>
     Float64Array.from(live.clusters, ({ center }) => center[axis]);
@@ -166,7 +175,7 @@ function parts(decoded: DecodedSummaries, live: LiveClusters, into: Map<string, 
   time('bounds', () =>
     finish(
       costBoundsOf(
-        features.trees,
+        features.sources,
         clusters.map(({ center }) => center),
       ),
     ),
@@ -179,7 +188,7 @@ function* update(
   before: LiveModel,
   search: BackgroundSearch,
 ): Steps<LiveModel> {
-  const sources = yield* decoded.decode(encoded);
+  const { sources } = sourcesAt(yield* decoded.decode(encoded), {});
   return yield* liveModelSteps(sources, model, before.live, search.found);
 }
 
@@ -215,10 +224,10 @@ async function series(what: string, first: LiveModel, regions?: ReadonlySet<numb
     // Only from here on: making rows is no part of it.
     delay.reset();
     delay.enable();
-    let working = true;
+    const done = new AbortController();
     // What one turn of the event loop takes, whoever works in it.
     const watch = (async () => {
-      for (let before = processorMs(); working; ) {
+      for (let before = processorMs(); !done.signal.aborted; ) {
         await nextTurn();
         const now = processorMs();
         turnCpu = Math.max(turnCpu, now - before);
@@ -248,7 +257,7 @@ async function series(what: string, first: LiveModel, regions?: ReadonlySet<numb
     while (performance.now() < until) {
       await nextTurn();
     }
-    working = false;
+    done.abort();
     await watch;
     delay.disable();
     stall = Math.max(stall, delay.max / 1e6);
@@ -266,18 +275,20 @@ async function series(what: string, first: LiveModel, regions?: ReadonlySet<numb
   return last;
 }
 
-const points = Number(values.points);
 for (let n = 0; n < points; n += BATCH) {
   fold();
 }
 const encoded = checkpoint();
-const bytes = [...summaries.values()].reduce((sum, { tree }) => sum + tree.memoryBytes, 0);
+const trees = [...summaries.values()].flatMap(({ panes }) => panes.map(({ tree }) => tree));
+const bytes = trees.reduce((sum, tree) => sum + tree.memoryBytes, 0);
 print('regions', String(summaries.size));
-print('features', String([...summaries.values()].reduce((sum, { tree }) => sum + tree.count, 0)));
+print('panes', String(trees.length));
+print('features', String(trees.reduce((sum, tree) => sum + tree.count, 0)));
 printTarget('memory of all summaries', bytes / MIB, 'MiB', 64);
 printTarget('insertion, CPU for a million points', foldedMs / 1000 / (points / 1e6), 's', 0.5);
 const begun = performance.now();
-const first = finish(liveModelSteps(finish(new DecodedSummaries().decode(encoded)), model, undefined));
+const { sources } = sourcesAt(finish(new DecodedSummaries().decode(encoded)), {});
+const first = finish(liveModelSteps(sources, model, undefined));
 print('first model, with the search from nothing', `${(performance.now() - begun).toFixed(0)} ms`);
 const last = await series('rows from everywhere', first);
 await series(

@@ -1,10 +1,11 @@
 import type { Broker } from '../../broker/broker.ts';
 import { type Model, type ModelOptions, modelSteps } from '../../clustering/model.ts';
 import { sourcesAt, type TimeOptions } from '../../clustering/model-time.ts';
-import { finishInSlices } from '../../clustering/slices.ts';
+import { finishInSlices, type Steps } from '../../clustering/slices.ts';
 import type { Clock } from '../../system/clock.ts';
 import { nextTurn } from '../../system/event-loop.ts';
 import { committedSummaries, refreshSummaries } from '../centroid-aggregator/committed-summaries.ts';
+import { DecodedSummaries } from '../centroid-aggregator/decoded-summaries.ts';
 import type { TopicNames } from '../topics.ts';
 
 export interface ModelPorts {
@@ -30,14 +31,21 @@ const SLICE_MS = 10;
 export async function modelAt(ports: ModelPorts, options: ModelOptions, time: TimeOptions): Promise<Model> {
   const { broker, clock, partitions, signal, topics } = ports;
   await refreshSummaries(broker, topics.regions, partitions, signal);
-  const { epochs, panes } = await committedSummaries(broker, topics.regions, partitions);
+  const { epochs, summaries } = await committedSummaries(broker, topics.regions, partitions);
   if (epochs.size > 1) {
     throw new RewindUnderWayError(
       'a rewind is under way: wait until all partitions have begun anew (geoflock run --once does so)',
     );
   }
-  const { sources, time: told } = sourcesAt(panes, time);
-  const slices = { now: () => clock.monotonic(), pause: nextTurn, sliceMs: SLICE_MS, signal };
-  const model = await finishInSlices(modelSteps(sources, options), slices);
-  return { ...model, time: told };
+  const steps = function* (): Steps<Model> {
+    const decoded = yield* new DecodedSummaries(0).decode(summaries);
+    const { sources, time: told } = sourcesAt(decoded, time);
+    return { ...(yield* modelSteps(sources, options)), time: told };
+  };
+  return await finishInSlices(steps(), {
+    now: () => clock.monotonic(),
+    pause: nextTurn,
+    sliceMs: SLICE_MS,
+    signal,
+  });
 }
