@@ -175,7 +175,7 @@ function parts(decoded: DecodedSummaries, live: LiveClusters, into: Map<string, 
   time('bounds', () =>
     finish(
       costBoundsOf(
-        features.sources,
+        features.sources.map(({ tree }) => tree),
         clusters.map(({ center }) => center),
       ),
     ),

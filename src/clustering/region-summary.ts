@@ -235,9 +235,13 @@ export class RegionSummary {
 
 /**
  * What is stored of a summary, without going on with it: as the aggregator reads it.
+ * @param paneOf decodes a pane, or knows it from before.
  * @throws SummaryFormatError as `RegionSummary.decode` does.
  */
-export function decodeParts(parts: ReadonlyMap<string, Uint8Array>): {
+export function decodeParts(
+  parts: ReadonlyMap<string, Uint8Array>,
+  paneOf: typeof decodePane = decodePane,
+): {
   readonly head: SummaryHead;
   readonly panes: Pane[];
 } {
@@ -252,7 +256,7 @@ export function decodeParts(parts: ReadonlyMap<string, Uint8Array>): {
     if (bytes === undefined) {
       throw new SummaryFormatError(`a region summary is damaged: its pane ${name} is missing`);
     }
-    return decodePane(name, bytes, root);
+    return paneOf(name, bytes, root);
   });
   const rows = panes.reduce((total, pane) => total + pane.rows, 0);
   const latest = panes.reduce((time, pane) => Math.max(time, pane.latest), -Infinity);

@@ -1,6 +1,8 @@
 import { byPlace, type PlacedPane } from '../../clustering/model-time.ts';
+import type { Pane } from '../../clustering/pane.ts';
 import { decodeParts } from '../../clustering/region-summary.ts';
 import type { Steps } from '../../clustering/slices.ts';
+import { decodePane } from '../../clustering/summary-format.ts';
 
 /** A region's summary as it stands in the table of a partition. */
 export interface EncodedSummary {
@@ -11,16 +13,15 @@ export interface EncodedSummary {
 }
 
 interface Decoded {
-  readonly parts: ReadonlyMap<string, Uint8Array>;
-  readonly panes: readonly PlacedPane[];
-  readonly bytes: number;
+  readonly bytes: Uint8Array;
+  readonly pane: Pane;
 }
 
 /** Most that is kept, encoded and decoded: 384 regions of 2,000 features are 75 MB. */
 const MOST_BYTES = 96 * 2 ** 20;
 
 /**
- * Summaries as they were last decoded: of one whose bytes are the same the same is given again. What is
+ * Panes as they were last decoded: of one whose bytes are the same the same is given again. What is
  * given is shared and must not be changed. Where they would take more than `most` bytes, those that come
  * last are decoded each time.
  */
@@ -37,41 +38,32 @@ export class DecodedSummaries {
    * @throws SummaryFormatError when one is damaged or of an unknown version.
    */
   *decode(summaries: readonly EncodedSummary[]): Steps<readonly PlacedPane[]> {
-    const panes: PlacedPane[] = [];
+    const placed: PlacedPane[] = [];
     const kept = new Map<string, Decoded>();
     let bytes = 0;
-    for (const summary of summaries) {
-      const key = `${String(summary.partition)}/${summary.token}`;
-      const before = this.#kept.get(key);
-      const decoded =
-        before !== undefined && sameBytes(before.parts, summary.parts) ? before : decode(summary);
-      panes.push(...decoded.panes);
-      if (bytes + decoded.bytes <= this.#most) {
-        bytes += decoded.bytes;
-        kept.set(key, decoded);
-      }
+    for (const { partition, parts, token } of summaries) {
+      const { head, panes } = decodeParts(parts, (name, encoded, root) => {
+        const key = `${String(partition)}/${token}/${name}`;
+        const before = this.#kept.get(key);
+        const decoded =
+          before !== undefined && sameBytes(before.bytes, encoded)
+            ? before
+            : { bytes: encoded, pane: decodePane(name, encoded, root) };
+        const size = encoded.byteLength + decoded.pane.tree.memoryBytes;
+        if (bytes + size <= this.#most) {
+          bytes += size;
+          kept.set(key, decoded);
+        }
+        return decoded.pane;
+      });
+      placed.push(...panes.map((pane) => ({ region: head.region, partition, pane })));
       yield;
     }
     this.#kept = kept;
-    return panes.sort(byPlace);
+    return placed.sort(byPlace);
   }
 }
 
-function decode({ partition, parts }: EncodedSummary): Decoded {
-  const { head, panes } = decodeParts(parts);
-  let bytes = panes.reduce((sum, { tree }) => sum + tree.memoryBytes, 0);
-  for (const part of parts.values()) {
-    bytes += part.byteLength;
-  }
-  return { parts, panes: panes.map((pane) => ({ region: head.region, partition, pane })), bytes };
-}
-
-function sameBytes(before: ReadonlyMap<string, Uint8Array>, now: ReadonlyMap<string, Uint8Array>): boolean {
-  return (
-    before.size === now.size &&
-    [...before].every(([name, part]) => {
-      const same = now.get(name);
-      return same !== undefined && (same === part || Buffer.compare(same, part) === 0);
-    })
-  );
+function sameBytes(before: Uint8Array, now: Uint8Array): boolean {
+  return before === now || Buffer.compare(before, now) === 0;
 }

@@ -122,7 +122,7 @@ describe('live models while the search beside them runs', function () {
           void lastPublished(pipeline).then((published) => {
             last = published;
           });
-          return last !== undefined && last.model.weight === ROWS + 1 && last.model.cost < 0.99 * cost;
+          return last?.model.weight === ROWS + 1 && last.model.cost < 0.99 * cost;
         },
         30_000,
       );
