@@ -152,34 +152,44 @@ function printTarget(what: string, value: number, unit: string, target: number):
   print(what, `${value.toFixed(2)} ${unit} (target ${String(target)})`);
 }
 
+interface Timed {
+  readonly whole: number[];
+  /** Between two yields. */
+  longest: number;
+}
+
 /** Times each part of an update by itself. */
-function parts(decoded: DecodedSummaries, live: LiveClusters, into: Map<string, number[]>): void {
-  const time = <T>(part: string, work: () => T): T => {
+function parts(decoded: DecodedSummaries, live: LiveClusters, into: Map<string, Timed>): void {
+  const time = <T>(part: string, steps: Steps<T>): T => {
+    const timed = into.get(part) ?? { whole: [], longest: 0 };
+    into.set(part, timed);
     const begun = processorMs();
-    const made = work();
-    into.set(part, [...(into.get(part) ?? []), processorMs() - begun]);
-    return made;
+    for (let before = begun; ; ) {
+      const step = steps.next();
+      const now = processorMs();
+      timed.longest = Math.max(timed.longest, now - before);
+      before = now;
+      if (step.done === true) {
+        timed.whole.push(now - begun);
+        return step.value;
+      }
+    }
   };
-  const encoded = checkpoint();
-  const sources = time('decoding', () => sourcesAt(finish(decoded.decode(encoded)), {}).sources);
-  const features = time('features and coarsening', () => finish(liveFeatures(sources, {})));
+  const panes = time('decoding', decoded.decode(checkpoint()));
+  const features = time('features and coarsening', liveFeatures(sourcesAt(panes, {}).sources, {}));
   const column = (axis: 0 | 1 | 2): Float64Array =>
     Float64Array.from(live.clusters, ({ center }) => center[axis]);
   const warmStart = { count: live.clusters.length, x: column(0), y: column(1), z: column(2) };
-  const { centers } = time('warm search', () =>
-    finish(searchCenters(features.coarse, { ...model, seedings: 0, warmStart })),
+  const { centers } = time(
+    'warm search',
+    searchCenters(features.coarse, { ...model, seedings: 0, warmStart }),
   );
-  const { clusters } = time('assignment and means', () =>
-    finish(clustersOf(features.all ?? features.coarse, model.k, centers)),
+  const { clusters } = time(
+    'assignment and means',
+    clustersOf(features.all ?? features.coarse, model.k, centers),
   );
-  time('bounds', () =>
-    finish(
-      costBoundsOf(
-        features.sources.map(({ tree }) => tree),
-        clusters.map(({ center }) => center),
-      ),
-    ),
-  );
+  const means = clusters.map(({ center }) => center);
+  time('bounds', costBoundsOf(features.sources, means));
 }
 
 function* update(
@@ -206,7 +216,7 @@ async function series(what: string, first: LiveModel, regions?: ReadonlySet<numb
     onBetter: () => undefined,
   });
   const decoded = new DecodedSummaries();
-  const timed = new Map<string, number[]>();
+  const timed = new Map<string, Timed>();
   const whole: number[] = [];
   const wholeCpu: number[] = [];
   const delay = monitorEventLoopDelay({ resolution: 1 });
@@ -264,8 +274,9 @@ async function series(what: string, first: LiveModel, regions?: ReadonlySet<numb
   }
   stop.abort();
   await Promise.all(works);
-  for (const [part, times] of timed) {
+  for (const [part, { longest, whole: times }] of timed) {
     printTimes(`${what}: ${part}, CPU`, times);
+    print(`${what}: ${part}, longest step, CPU`, `${longest.toFixed(1)} ms`);
   }
   printTimes(`${what}: whole update, CPU`, wholeCpu);
   printTimes(`${what}: whole update (target p95 100)`, whole);
