@@ -53,6 +53,7 @@ function* featuresOf(
 ): Steps<ModelFeatures> {
   const sources = inOrder(given);
   const count = sources.reduce((total, { tree }) => total + tree.count, 0);
+  yield;
   const all = count <= assignFeatures ? yield* columnsOf(sources, count) : undefined;
   if (all !== undefined && count <= searchFeatures) {
     return { sources, all, coarse: all };
