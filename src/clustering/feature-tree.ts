@@ -1,4 +1,5 @@
 import { type CellAddress, faceOf, leafIndex, MAX_LEVEL, uOnFace, vOnFace } from '../geo/s2.ts';
+import type { UnitVector } from '../geo/sphere.ts';
 import { FoldError, InvalidPointError, MAX_WEIGHT, UNIT_TOLERANCE } from './features.ts';
 import { type CellFeature, FeatureNodes, type FeatureVisitor } from './feature-nodes.ts';
 import {
@@ -87,6 +88,18 @@ export class FeatureTree {
     this.most = checkedLimit(limit);
     if (this.nodes.live > this.most) {
       this.coarsen();
+    }
+  }
+
+  /**
+   * Raises the limit for the points to come, and lowers T to what uses it: the number of features that points
+   * over an area take is in proportion to 1 / sqrt T. As `setLimit`: at a fixed place of the sequence.
+   */
+  refine(limit: number): void {
+    this.setLimit(limit);
+    const goal = COARSEN_TO * this.most;
+    if (this.nodes.live < goal) {
+      this.sseLimit *= (this.nodes.live / goal) ** 2;
     }
   }
 
@@ -204,7 +217,9 @@ export class FeatureTree {
   }
 
   /**
-   * Folds all features of a tree of the same root. Each stays in a cell that holds all points of it.
+   * Folds all features of a tree of the same root. Each stays in a cell that holds all points of it: its own, or
+   * the smallest that a ball around its mean lies in. (In its own alone, the first point of the one tree would be
+   * merged with that of the other, wherever it is: both are at the root.)
    * @throws RangeError when the roots differ.
    */
   absorb(other: FeatureTree): void {
@@ -213,8 +228,9 @@ export class FeatureTree {
     }
     for (const { cell, mean, sse, weight } of other.cellFeatures()) {
       this.nodes.pending.set([weight, ...mean, sse]);
-      const shift = MAX_LEVEL - cell.level;
-      this.place(cell.face, cell.i * 2 ** shift, cell.j * 2 ** shift, cell.level);
+      const { face, i, j, level } = smallestCell(cell, mean, ballRadius(weight, sse));
+      const shift = MAX_LEVEL - level;
+      this.place(face, i * 2 ** shift, j * 2 ** shift, level);
     }
   }
 
@@ -338,6 +354,45 @@ export class FeatureTree {
     nodes.foldFamily(node);
     return true;
   }
+}
+
+/**
+ * Radius of a ball around the mean of a feature that holds all its points (Samuelson 1968, for sums of squares),
+ * with what rounding adds.
+ */
+function ballRadius(weight: number, sse: number): number {
+  if (sse === 0) {
+    return 0;
+  }
+  const drift = weight * 2 ** -48;
+  return Math.sqrt(sse) + drift * (1 + Math.sqrt(weight * (1 + Math.log2(Math.max(1, weight)))));
+}
+
+/**
+ * The smallest cell inside of `cell` around the mean that is sure to hold what lies within `radius` of it.
+ *
+ * Points whose coordinates s (`leafIndex` in 2^-30) differ by d on one axis are more than 0.44 d apart: u changes by
+ * at least 4/3 d, the planes of the two u through the sphere's middle are at least 0.5 of that apart in angle, and
+ * on the face nothing is nearer than 0.7 to the line in which they meet. The mean's direction is no further from
+ * the points than twice the radius.
+ */
+function smallestCell(cell: CellAddress, [x, y, z]: UnitVector, radius: number): CellAddress {
+  const face = faceOf(x, y, z);
+  const i = leafIndex(clampToFace(uOnFace(face, x, y, z)));
+  const j = leafIndex(clampToFace(vOnFace(face, x, y, z)));
+  const own = MAX_LEVEL - cell.level;
+  if (face !== cell.face || i >> own !== cell.i || j >> own !== cell.j) {
+    return cell;
+  }
+  const reach = Math.ceil(8 * radius * 2 ** MAX_LEVEL);
+  for (let shift = 0; shift < own; shift++) {
+    const size = 2 ** shift;
+    const [a, b] = [i % size, j % size];
+    if (radius === 0 || Math.min(a, size - 1 - a, b, size - 1 - b) >= reach) {
+      return { face, level: MAX_LEVEL - shift, i: i >> shift, j: j >> shift };
+    }
+  }
+  return cell;
 }
 
 function sameRoot(a: TreeRoot, b: TreeRoot): boolean {

@@ -2,10 +2,10 @@ import type { TreeRoot } from './feature-tree-format.ts';
 import { FeatureTree } from './feature-tree.ts';
 import type { PaneSpan } from './panes.ts';
 
-/** A pane may hold so many features, however few its rows. */
-const LEAST_FEATURES = 128;
 /** A pane of n rows may hold about so many times the square root of n. */
-const FEATURES_PER_ROOT = 4;
+const FEATURES_PER_ROOT = 5;
+/** With fewer rows it may hold as many features as with so many; a power of two. */
+const FIRST_GROWTH = 1024;
 
 /** The rows of one region whose event times lie in one span. */
 export class Pane {
@@ -39,7 +39,7 @@ export class Pane {
 
   /** Follows the number of rows: to be called where `untilGrowth` rows were folded, and nowhere else. */
   grow(mostFeatures: number): void {
-    this.tree.setLimit(featureLimit(this.rows, mostFeatures));
+    this.tree.refine(featureLimit(this.rows, mostFeatures));
   }
 
   /** Takes over all rows of another pane of the same region. */
@@ -60,12 +60,12 @@ export class Pane {
  */
 function featureLimit(rows: number, mostFeatures: number): number {
   const wanted = Math.ceil(FEATURES_PER_ROOT * Math.sqrt(growsAt(rows)));
-  return Math.min(mostFeatures, Math.max(LEAST_FEATURES, wanted));
+  return Math.min(mostFeatures, wanted);
 }
 
-/** The next power of two above the rows, not below what the least number of features is for. */
+/** The next power of two above the rows, at least the first. */
 function growsAt(rows: number): number {
-  let next = (LEAST_FEATURES / FEATURES_PER_ROOT) ** 2;
+  let next = FIRST_GROWTH;
   while (next <= rows) {
     next *= 2;
   }

@@ -140,8 +140,9 @@ export class RegionSummary {
       }
       throw error;
     }
+    const grows = pane.untilGrowth === to - from;
     this.count(pane, time, from, to);
-    if (pane.untilGrowth === 0) {
+    if (grows) {
       pane.grow(this.features);
     }
   }
