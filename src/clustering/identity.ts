@@ -151,8 +151,8 @@ interface Ways {
 function waysOf(flows: readonly Flow[], part: Measure, own: Measure): Ways {
   const leaving = totalsOf(flows, ({ left }) => left, own);
   const coming = totalsOf(flows, ({ right }) => right, rows);
-  const successors = flows.filter((flow) => part(flow) > MAJORITY * (leaving.get(flow.left) ?? 0));
-  const origins = flows.filter((flow) => part(flow) > MAJORITY * (coming.get(flow.right) ?? 0));
+  const successors = flows.filter((flow) => part(flow) > MAJORITY * (leaving.get(flow.left) as number));
+  const origins = flows.filter((flow) => part(flow) > MAJORITY * (coming.get(flow.right) as number));
   return {
     successors: new Map(successors.map(({ left, right }) => [left, right])),
     origins: new Map(origins.map(({ left, right }) => [right, left])),

@@ -146,7 +146,7 @@ function* flowsOf(
     }
   }
   return [...flows.values()].sort(
-    (a, b) => a.left - b.left || b.near - a.near || b.far - a.far || a.apart - b.apart || a.right - b.right,
+    (a, b) => a.left - b.left || b.near - a.near || b.far - a.far || a.apart - b.apart,
   );
 }
 

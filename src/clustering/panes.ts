@@ -76,7 +76,7 @@ export function paneAt(grid: PaneGrid, boundaries: readonly number[], time: numb
 
 /** The pane of all that is older than what the boundaries tell apart. */
 export function restBefore(boundaries: readonly number[]): PaneSpan {
-  return { name: REST, from: -Infinity, to: boundaries.at(-1) ?? Infinity };
+  return { name: REST, from: -Infinity, to: boundaries.at(-1) as number };
 }
 
 /** @throws RangeError when it is not the name of a pane. */

@@ -2,7 +2,8 @@ import { expect } from 'chai';
 import { paneGrid } from '../../src/clustering/panes.ts';
 import { FeatureTree } from '../../src/clustering/feature-tree.ts';
 import { RegionSummary } from '../../src/clustering/region-summary.ts';
-import { regionAddress, regionOf } from '../../src/geo/s2.ts';
+import { cellVertices, regionAddress, regionOf } from '../../src/geo/s2.ts';
+import type { UnitVector } from '../../src/geo/sphere.ts';
 import { cityPoints, pointsAt, within } from './points.ts';
 
 const LEVEL = 3;
@@ -28,6 +29,29 @@ describe('the features of a pane', () => {
     for (const [limit, count] of counts) {
       expect(count).to.be.within(limit / 3, limit);
     }
+  });
+
+  it('stay in the region when a mean is just outside, and are of one region only', () => {
+    const { x, y, z } = pointsAt([[2, 48]]);
+    const region = regionOf(x[0] as number, y[0] as number, z[0] as number, LEVEL);
+    const root = regionAddress(region, LEVEL);
+    const corner = cellVertices(root)[0] as UnitVector;
+    const middle = cellVertices({
+      ...root,
+      level: LEVEL + 1,
+      i: 2 * root.i + 1,
+      j: 2 * root.j + 1,
+    })[0] as UnitVector;
+    const beyond = corner.map((c, axis) => 0.999999 * (c + 1e-7 * (c - (middle[axis] as number))));
+    const [one, other] = [new FeatureTree(root, 100), new FeatureTree(root, 100)];
+    other.insertFeature(2, beyond[0] as number, beyond[1] as number, beyond[2] as number, 1e-9);
+    one.absorb(other);
+    expect([one.count, one.totalWeight()]).to.deep.equal([1, 2]);
+    const elsewhere = new FeatureTree({ ...root, i: root.i === 0 ? 1 : 0 }, 100);
+    expect(() => {
+      elsewhere.absorb(other);
+    }).to.throw(RangeError, 'another root');
+    new FeatureTree('sphere', 100).absorb(new FeatureTree('sphere', 100));
   });
 
   it('stay apart when trees are merged: the first place of one is not mixed with that of the other', () => {

@@ -5,6 +5,7 @@ import { FeatureTree } from '../../src/clustering/feature-tree.ts';
 import type { Pane } from '../../src/clustering/pane.ts';
 import { paneGrid } from '../../src/clustering/panes.ts';
 import { RegionSummary, type SummaryOptions } from '../../src/clustering/region-summary.ts';
+import { encodeHead } from '../../src/clustering/summary-format.ts';
 import { regionOf } from '../../src/geo/s2.ts';
 import { joined, partsOf, sameBytes } from './parts.ts';
 import { cityPoints, within } from './points.ts';
@@ -209,6 +210,21 @@ describe('RegionSummary', () => {
         }
       }),
       { numRuns: 2000 },
+    );
+  });
+
+  it('refuses a head that names what is no pane', () => {
+    const parts = partsOf(folded());
+    const [name = '', bytes] = [...parts][1] ?? [];
+    const head = encodeHead({ region, level, rows, watermark: Math.max(...time), panes: ['0@x'] });
+    expect(name).to.equal('rest');
+    const damaged = new Map([
+      ['head', head],
+      ['0@x', bytes as Uint8Array],
+    ]);
+    expect(() => RegionSummary.decode(damaged, options)).to.throw(
+      SummaryFormatError,
+      '0@x is not the name of a pane',
     );
   });
 

@@ -57,7 +57,9 @@ describe('the explanation of a rejected row', () => {
     expect(explain('a,"b', 'column-count')).to.equal('column count is not 8');
     expect(explain('a,b', 'quote')).to.equal('the quotes are wrong');
     expect(explain('a,b', 'future')).to.equal('timepoint "a" is too far ahead of the row\'s arrival');
-    expect(explain('a,"b', 'late')).to.equal('timepoint (unknown) is later than the allowed lateness');
+    expect(explain('a,"b', 'late')).to.equal(
+      'timepoint (unknown) is older than the newest row of its region by more than regions.lateness',
+    );
     expect(explain(rowLine({ longitude: 'x'.repeat(1_000) }), 'longitude-not-a-number')).to.match(
       /^longitude "x{20,100}\.\.\. is not a number/,
     );

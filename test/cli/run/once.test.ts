@@ -31,6 +31,7 @@ describe('geoflock run --once', function () {
       'weight',
       'cost',
       'costBounds',
+      'time',
       'clusters',
     ]);
     const { clusters, weight } = lasting(first).model;
@@ -75,6 +76,7 @@ describe('geoflock run --once', function () {
       weight: 0,
       cost: 0,
       costBounds: { lower: 0, upper: 0 },
+      time: { from: null, to: null, watermark: null, rows: 0, halfLifeSeconds: null },
       clusters: [],
     });
   });

@@ -173,7 +173,7 @@ describe('trouble with the brokers, as the user of the command sees it', functio
       expect(other.code).to.equal(1);
       expect(toldUser(other))
         .to.contain('regions.features 1234')
-        .and.contain('regions.features 2000')
+        .and.contain('regions.features 4000')
         .and.contain('the same configuration');
       box.put('b.csv', csv(100, 'e'));
       await until('the next file is counted', () => weight() === 200, WITHIN_MS);
