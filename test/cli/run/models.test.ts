@@ -1,0 +1,94 @@
+import fs from 'node:fs';
+import { expect } from 'chai';
+import { eventually } from '../../broker/helpers.ts';
+import { Sandbox } from './sandbox.ts';
+
+const HEADER = 'timepoint,deviceId,acceloX,acceloY,acceloZ,longitude,latitude,locked';
+
+function row(time: string, east: number): string {
+  return `2026-01-01 ${time}.000,d,0,0,9.8,${String(east)},48.86,1`;
+}
+
+interface Shown {
+  readonly k: number;
+  readonly weight: number;
+  readonly clusters: readonly { readonly longitude: number; readonly weight: number }[];
+  readonly time: {
+    readonly to: string | null;
+    readonly rows: number;
+    readonly halfLifeSeconds: number | null;
+  };
+}
+
+describe('geoflock models', function () {
+  this.timeout(60_000);
+  let box: Sandbox;
+
+  beforeEach(() => {
+    box = new Sandbox();
+  });
+
+  afterEach(() => {
+    box.remove();
+  });
+
+  const show = async (...flags: readonly string[]): Promise<Shown> => {
+    const { code, stderr, stdout } = await box.ask(['models', 'show', '--json', ...flags]);
+    expect([code, stderr]).to.deep.equal([0, '']);
+    return JSON.parse(stdout) as Shown;
+  };
+
+  it('show any time that is kept, with any half-life, window and k, without reading a row again', async () => {
+    const rows = [
+      ...['08:00:00', '08:59:59'].map((time) => row(time, 2)),
+      row('09:00:00', 20),
+      row('12:00:00', 40),
+    ];
+    box.put('a.csv', [HEADER, ...rows, ''].join('\n'));
+    expect((await box.once()).code).to.equal(0);
+
+    const all = await show();
+    expect([all.weight, all.time.rows, all.time.halfLifeSeconds]).to.deep.equal([4, 4, null]);
+    const asOf = await show('--as-of', '2026-01-01T09:00:00Z');
+    expect([asOf.weight, asOf.time.to]).to.deep.equal([2, '2026-01-01T09:00:00.000Z']);
+    expect(asOf.clusters.every(({ longitude }) => longitude < 3)).to.equal(true);
+    const recent = await show('--window', '1h', '--k', '1');
+    expect([recent.k, recent.clusters.map(({ longitude }) => Math.round(longitude))]).to.deep.equal([
+      1,
+      [40],
+    ]);
+    const faded = await show('--half-life', '3h');
+    // Two rows of a pane count by the mean of their times.
+    const [newest, before, oldest] = faded.clusters.map(({ weight }) => weight);
+    expect(newest).to.equal(1);
+    expect(before).to.be.closeTo(2 * 2 ** (-3.5 / 3), 1e-4);
+    expect(oldest).to.be.closeTo(0.5, 1e-12);
+
+    const text = await box.ask(['models', 'show', '--as-of', '2026-01-01T09:00:00Z']);
+    expect(text.stdout).to.match(/^model of {2}2 rows before 2026-01-01T09:00:00.000Z, the newest of /m);
+    const none = await show('--as-of', '2020-01-01T00:00:00Z');
+    expect([none.weight, none.clusters]).to.deep.equal([0, []]);
+    const wrong = await box.ask(['models', 'show', '--as-of', 'yesterday']);
+    expect([wrong.code, wrong.stdout]).to.deep.equal([2, '']);
+  });
+
+  it('list the published models, and tell the history of live ones', async () => {
+    box.put('a.csv', [HEADER, row('08:00:00', 2), row('08:00:01', 20), ''].join('\n'));
+    const running = box.start([], { GEOFLOCK_MODEL_EVERY: '100ms', GEOFLOCK_CHECKPOINT_EVERY: '100ms' });
+    await eventually(() => {
+      expect(fs.existsSync(box.at('report', 'model.json'))).to.equal(true);
+    }, 20_000);
+    running.child.kill('SIGTERM');
+    await running.ended;
+    const history = await box.ask(['models', 'history']);
+    expect([history.code, history.stderr]).to.deep.equal([0, '2 events\n']);
+    expect(history.stdout).to.match(/^\S+Z\tcluster 1\tborn\n\S+Z\tcluster 2\tborn\n$/);
+    const list = await box.ask(['models', 'list', '--json']);
+    const models = list.stdout
+      .trim()
+      .split('\n')
+      .map((line) => JSON.parse(line) as { readonly kind: string; readonly weight: number });
+    expect(models.map(({ kind, weight }) => [kind, weight])).to.deep.include(['live', 2]);
+    expect(list.stderr).to.equal(`${String(models.length)} models\n`);
+  });
+});
