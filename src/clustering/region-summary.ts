@@ -35,7 +35,7 @@ export class RegionSummary {
   private folded = 0;
   private latest = -Infinity;
   private boundaries: readonly number[] = [];
-  /** Newest pane's end: a time from there on moves the boundaries. */
+  /** Newest pane's end: a time from there on moves the boundaries. None while they are not known. */
   private newestEnd = -Infinity;
   /** Where the last row went. */
   private current: Pane | undefined;
@@ -61,10 +61,8 @@ export class RegionSummary {
     const summary = new RegionSummary(head.region, head.level, options);
     summary.folded = head.rows;
     summary.latest = head.watermark;
+    // As they are stored: the next row arranges them, by a grid that may be another by now.
     summary.kept = panes;
-    if (head.rows > 0) {
-      summary.arrange();
-    }
     return summary;
   }
 
@@ -174,7 +172,7 @@ export class RegionSummary {
       return current;
     }
     if (time >= this.newestEnd) {
-      this.latest = time;
+      this.latest = Math.max(this.latest, time);
       this.arrange();
     }
     const found = this.kept.find(({ span }) => time >= span.from && time < span.to);

@@ -86,6 +86,25 @@ describe('a model in event time', () => {
     expect([model.weight, model.time?.rows, timeOf(model)]).to.deep.equal([2, 2, '2026-01-01T12:00:00.000Z']);
   });
 
+  it('loses no row where panes get wider or the history shorter from one run to the next', () =>
+    onStage(async (stage) => {
+      const grids: readonly Settings[] = [
+        { 'regions.pane': '1m', 'regions.history': '2h' },
+        { 'regions.pane': '1m', 'regions.history': '5m' },
+        { 'regions.pane': '30m', 'regions.history': '5h' },
+        { 'regions.pane': '1m', 'regions.history': '2h' },
+      ];
+      for (const [run, grid] of grids.entries()) {
+        const pipeline = await stage.start(grid);
+        // After the first run there is one row a run, and no time goes on: only the grid is another.
+        const rows = run === 0 ? Array.from({ length: 100 }, (_, index) => row(4 * index)) : [row(4 * 99)];
+        await stage.write(`${String(run)}.csv`, asFile(rows));
+        expect(await drain(pipeline)).to.equal(100 + run);
+        await stage.stop(pipeline);
+      }
+      expect(await drain(await stage.start({}))).to.equal(103);
+    }));
+
   it('does not depend on when its rows were read, nor on what was asked of it before', async () => {
     const rows = Array.from({ length: 300 }, (_, index) =>
       row(index - 300 + ((index * 37) % 50), index % 3 === 0 ? TOKYO : [PARIS[0] + index / 1000, PARIS[1]]),
