@@ -3,7 +3,7 @@ import type { Broker } from './broker/broker.ts';
 import { openEmbeddedBroker } from './broker/embedded/broker.ts';
 import { kafkaConnection } from './config/kafka-connection.ts';
 import type { Configuration } from './config/schema.ts';
-import { paneGridOf } from './time-options.ts';
+import { paneGridOf } from './clustering-options.ts';
 import type { Clock } from './system/clock.ts';
 import type { Logger } from './system/logger.ts';
 

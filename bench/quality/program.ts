@@ -5,7 +5,7 @@ import { byPlace, type PlacedPane, sourcesAt } from '../../src/clustering/model-
 import { RegionSummary } from '../../src/clustering/region-summary.ts';
 import { loadConfiguration } from '../../src/config/load.ts';
 import { fillRegions, regionToken } from '../../src/geo/s2.ts';
-import { paneGridOf, timeOptionsOf } from '../../src/time-options.ts';
+import { modelOptionsOf, paneGridOf, timeOptionsOf } from '../../src/clustering-options.ts';
 import type { Rows } from './stream.ts';
 
 /**
@@ -31,12 +31,7 @@ export function exportedModel(rows: Rows, times: Float64Array, k: number): strin
     panes.push(...summary.panes.map((pane) => ({ region, partition, pane })));
   }
   const { sources, time } = sourcesAt(panes.sort(byPlace), timeOptionsOf(clustering));
-  const model = buildModel(sources, {
-    k: clustering.k,
-    seed: clustering.seed,
-    seedings: clustering.seeds,
-    searchFeatures: clustering.features,
-  });
+  const model = buildModel(sources, modelOptionsOf(clustering));
   return serializeModel({ ...model, time });
 }
 

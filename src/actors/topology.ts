@@ -23,8 +23,7 @@
 import type { Broker } from '../broker/broker.ts';
 import type { Model } from '../clustering/model.ts';
 import type { Configuration } from '../config/schema.ts';
-import { modelOptionsOf } from '../model-options.ts';
-import { paneGridOf, timeOptionsOf } from '../time-options.ts';
+import { modelOptionsOf, paneGridOf, timeOptionsOf } from '../clustering-options.ts';
 import { TOPIC_LAYOUT } from '../rows/kernel.ts';
 import { maxTopicLineBytes } from '../rows/topic-line.ts';
 import { createTypeScriptKernel } from '../rows/typescript-kernel.ts';

@@ -1,11 +1,10 @@
 import { modelAt, RewindUnderWayError } from '../actors/models/model-at.ts';
-import { publishedModels } from '../actors/models/published-models.ts';
+import { type KeptModel, publishedModels } from '../actors/models/published-models.ts';
 import { serializeModel } from '../clustering/geojson.ts';
 import type { ClusterEvent } from '../clustering/identity.ts';
 import type { TimeOptions } from '../clustering/model-time.ts';
 import type { Configuration } from '../config/schema.ts';
-import { modelOptionsOf } from '../model-options.ts';
-import { timeOptionsOf } from '../time-options.ts';
+import { modelOptionsOf, timeOptionsOf } from '../clustering-options.ts';
 import { clusterTable, costText, grouped, timeText } from './result.ts';
 import { EXIT_FAILURE, EXIT_OK, type Output } from './usage.ts';
 import { withState } from './with-state.ts';
@@ -51,35 +50,12 @@ export async function listModelsCommand(
   { json }: { readonly json: boolean },
   output: Output,
 ): Promise<number> {
-  return await withState(configuration, output, async (state) => {
-    let found = 0;
-    for await (const { epoch, events, kind, model, nextOffsets, offset, publishedAt } of publishedModels(
-      state,
-    )) {
-      found++;
-      const { cost, costBounds, k, time, weight } = model;
-      const at = new Date(publishedAt).toISOString();
-      const told = {
-        offset,
-        publishedAt: at,
-        kind,
-        epoch,
-        nextOffsets,
-        k,
-        weight,
-        cost,
-        costBounds,
-        time,
-        events,
-      };
-      output.out(
-        json
-          ? `${JSON.stringify(told)}\n`
-          : `${[String(offset), at, kind, `k ${String(k)}`, `weight ${grouped(weight)}`, `cost ${cost.toPrecision(6)}`].join('\t')}\n`,
-      );
-    }
-    output.err(`${grouped(found)} models\n`);
-    return EXIT_OK;
+  return await printLines(configuration, output, 'models', ({ publishedAt, ...kept }) => {
+    const { epoch, events, kind, nextOffsets, offset } = kept;
+    const { cost, costBounds, k, time, weight } = kept.model;
+    const told = { offset, publishedAt, kind, epoch, nextOffsets, k, weight, cost, costBounds, time, events };
+    const words = [`k ${String(k)}`, `weight ${grouped(weight)}`, `cost ${cost.toPrecision(6)}`];
+    return [json ? JSON.stringify(told) : [String(offset), publishedAt, kind, ...words].join('\t')];
   });
 }
 
@@ -89,21 +65,35 @@ export async function historyCommand(
   { json }: { readonly json: boolean },
   output: Output,
 ): Promise<number> {
+  return await printLines(configuration, output, 'events', ({ events, model, offset, publishedAt }) => {
+    const watermark = model.time?.watermark ?? null;
+    return events.map((event) =>
+      json
+        ? JSON.stringify({ model: offset, publishedAt, watermark, ...event })
+        : [publishedAt, ...inWords(event)].join('\t'),
+    );
+  });
+}
+
+type ToldModel = Omit<KeptModel, 'publishedAt'> & { readonly publishedAt: string };
+
+/** Prints what is to be told of each published model, and on stderr how many lines those are. */
+async function printLines(
+  configuration: Configuration,
+  output: Output,
+  what: string,
+  linesOf: (model: ToldModel) => readonly string[],
+): Promise<number> {
   return await withState(configuration, output, async (state) => {
     let found = 0;
-    for await (const { events, model, offset, publishedAt } of publishedModels(state)) {
-      for (const event of events) {
+    for await (const model of publishedModels(state)) {
+      const publishedAt = new Date(model.publishedAt).toISOString();
+      for (const line of linesOf({ ...model, publishedAt })) {
         found++;
-        const at = new Date(publishedAt).toISOString();
-        const watermark = model.time?.watermark ?? null;
-        output.out(
-          json
-            ? `${JSON.stringify({ model: offset, publishedAt: at, watermark, ...event })}\n`
-            : `${[at, ...inWords(event)].join('\t')}\n`,
-        );
+        output.out(`${line}\n`);
       }
     }
-    output.err(`${grouped(found)} events\n`);
+    output.err(`${grouped(found)} ${what}\n`);
     return EXIT_OK;
   });
 }

@@ -48,7 +48,7 @@ export interface KChoice {
  * this share would make it at the same k: no less than what other centers take to replace those of a live
  * model ...
  */
-const STAY_GAIN = 0.01;
+export const STAY_GAIN = 0.01;
 /** ... and by this: "very strong" evidence (Kass, Raftery: Bayes factors, JASA 90, 1995, section 3.2). */
 const STAY_BIC = 10;
 /** Seedings of a k that is only surveyed, beside the start from the centers of the k below. */

@@ -1,4 +1,5 @@
 import { chordOfAngle, EARTH_RADIUS_KM } from '../geo/sphere.ts';
+import { STAY_GAIN } from './choose-k.ts';
 import { type FeatureColumns, FEATURES_PER_STEP } from './features.ts';
 import { type ClusterEvent, type Flow, type LiveClusters, succeed } from './identity.ts';
 import { assignFeatures, costOf, searchCenters, type SearchResult } from './kmeans.ts';
@@ -22,8 +23,6 @@ export interface Unsearched {
   readonly cost: number;
 }
 
-/** The centers before stay, moved to where their rows are, unless others cost so much less. */
-const GAIN = 0.01;
 /** Within so many radii nearly all rows of a cluster are found: 0.9999 of a normal distribution. */
 const REACH_RADII = 3;
 /** Also a single place has surroundings. */
@@ -34,7 +33,7 @@ const LEAST_REACH_KM = 1;
  * of its clusters. Without one it is the canonical model. A pure function of the arguments.
  *
  * The centers before are moved by Lloyd's iteration to where the rows are now. Those of a search from
- * nothing take their place only when they cost less by more than GAIN: clusters that are as good as others
+ * nothing take their place only when they cost less by more than STAY_GAIN: clusters that are as good as others
  * do not come and go. That search is long. It is made here only where there are not k centers to go on
  * from; else it is made beside the live models (`searchBeside`), and what it found at the rows of a while
  * ago comes in as `candidate` and is judged by those of now.
@@ -72,7 +71,7 @@ export function* searchBeside(
 }
 
 function isGain(found: SearchResult, cost: number): boolean {
-  return found.cost < (1 - GAIN) * cost;
+  return found.cost < (1 - STAY_GAIN) * cost;
 }
 
 function* liveCenters(

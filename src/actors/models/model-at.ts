@@ -4,6 +4,7 @@ import { sourcesAt, type TimeOptions } from '../../clustering/model-time.ts';
 import { finishInSlices, type Steps } from '../../clustering/slices.ts';
 import type { Clock } from '../../system/clock.ts';
 import { nextTurn } from '../../system/event-loop.ts';
+import { SLICE_MS } from '../centroid-aggregator/background-search.ts';
 import { committedSummaries, refreshSummaries } from '../centroid-aggregator/committed-summaries.ts';
 import { DecodedSummaries } from '../centroid-aggregator/decoded-summaries.ts';
 import type { TopicNames } from '../topics.ts';
@@ -20,8 +21,6 @@ export interface ModelPorts {
 export class RewindUnderWayError extends Error {
   override readonly name = 'RewindUnderWayError';
 }
-
-const SLICE_MS = 10;
 
 /**
  * The canonical model of the rows that are committed now: of all of them, or as it was at a time, as far back

@@ -130,7 +130,7 @@ export class PartitionTask {
         signal,
         (late) => late.close(),
       );
-      const watermarks = await committedWatermarks(broker, topics.regions, partition, settings.level);
+      const watermarks = await judgedBy(settings, broker, topics.regions, partition);
       return new PartitionTask(own, context, writer, reader, progress, watermarks);
     } catch (error) {
       await writer.close();
@@ -454,4 +454,16 @@ export class PartitionTask {
     await this.#checkpoints.flushed;
     return !signal.aborted;
   }
+}
+
+/** What the first rows are judged by. Where none can be late there is nothing to be read for it. */
+async function judgedBy(
+  { latenessMs, level }: PartitionSettings,
+  broker: Broker,
+  table: string,
+  partition: number,
+): Promise<Float64Array> {
+  return latenessMs === Infinity
+    ? new Float64Array(regionCount(level)).fill(-Infinity)
+    : await committedWatermarks(broker, table, partition, level);
 }

@@ -1,11 +1,10 @@
 import type { Broker } from '../../broker/broker.ts';
 import { FoldError } from '../../clustering/features.ts';
 import { RegionSummary, type SummaryOptions } from '../../clustering/region-summary.ts';
-import { decodeHead, HEAD } from '../../clustering/summary-format.ts';
 import { regionToken } from '../../geo/s2.ts';
 import type { ActorDefinition } from '../../system/actor.ts';
-import { joinChunks, splitIntoChunks, summaryKey } from '../partition/summary-chunks.ts';
-import type { EntryChange, RegionMessage, RegionSnapshot } from './messages.ts';
+import type { RegionMessage } from './messages.ts';
+import { joinedParts, storedParts, WrittenParts } from './written-parts.ts';
 
 /** Folds rows into a summary; a port so that a test can make it fail. */
 export type Fold = (
@@ -46,7 +45,7 @@ export function regionActor(own: RegionDependencies): ActorDefinition<RegionMess
     name: `region-${token}`,
     setup: async () => {
       const stored = await storedParts(own, token);
-      const written = new Written(token, stored);
+      const written = new WrittenParts(token, stored);
       const summary = written.empty
         ? RegionSummary.empty(own.region, own.level, own.summary)
         : RegionSummary.decode(joinedParts(stored), own.summary);
@@ -68,60 +67,6 @@ export function regionActor(own: RegionDependencies): ActorDefinition<RegionMess
       };
     },
   };
-}
-
-/** What the table holds of the summary: each part's revision, and how many chunks it has. */
-class Written {
-  readonly #token: string;
-  readonly #chunks = new Map<string, number>();
-  readonly #revisions = new Map<string, number>();
-
-  constructor(token: string, stored: StoredParts) {
-    this.#token = token;
-    for (const [part, chunks] of stored) {
-      this.#chunks.set(part, chunks.length);
-    }
-  }
-
-  get empty(): boolean {
-    return this.#chunks.size === 0;
-  }
-
-  /** Says that all parts of the summary that the table holds are as they are there. */
-  holds(summary: RegionSummary): void {
-    for (const { name, revision } of summary.parts()) {
-      if (this.#chunks.has(name)) {
-        this.#revisions.set(name, revision);
-      }
-    }
-  }
-
-  /** What has to be written so that the table holds the summary; taken for written. */
-  update(summary: RegionSummary): RegionSnapshot {
-    const entries: EntryChange[] = [];
-    const parts = summary.parts();
-    for (const { encode, name, revision } of parts) {
-      if (this.#revisions.get(name) !== revision) {
-        this.#put(name, splitIntoChunks(encode()), entries);
-        this.#revisions.set(name, revision);
-      }
-    }
-    const there = new Set(parts.map(({ name }) => name));
-    for (const name of [...this.#chunks.keys()].filter((written) => !there.has(written))) {
-      this.#put(name, [], entries);
-      this.#chunks.delete(name);
-      this.#revisions.delete(name);
-    }
-    return entries;
-  }
-
-  #put(part: string, chunks: readonly Uint8Array[], entries: EntryChange[]): void {
-    const before = this.#chunks.get(part) ?? 0;
-    for (let chunk = 0; chunk < Math.max(before, chunks.length); chunk++) {
-      entries.push({ key: summaryKey(this.#token, part, chunk), value: chunks[chunk] ?? null });
-    }
-    this.#chunks.set(part, chunks.length);
-  }
 }
 
 /**
@@ -150,39 +95,5 @@ function foldAll(
   }
   if (failure !== undefined) {
     throw failure;
-  }
-}
-
-type StoredParts = ReadonlyMap<string, readonly Uint8Array[]>;
-
-/** The chunks of all parts that the head names, and its own; none where no row was committed yet. */
-async function storedParts(own: RegionDependencies, token: string): Promise<StoredParts> {
-  const parts = new Map<string, readonly Uint8Array[]>();
-  const head = await storedChunks(own, token, HEAD);
-  if (head.length > 0) {
-    parts.set(HEAD, head);
-    for (const pane of decodeHead(joinChunks(head)).panes) {
-      parts.set(pane, await storedChunks(own, token, pane));
-    }
-  }
-  return parts;
-}
-
-function joinedParts(stored: StoredParts): ReadonlyMap<string, Uint8Array> {
-  return new Map([...stored].map(([part, chunks]) => [part, joinChunks(chunks)]));
-}
-
-async function storedChunks(
-  { broker, table, partition }: RegionDependencies,
-  token: string,
-  part: string,
-): Promise<readonly Uint8Array[]> {
-  const chunks: Uint8Array[] = [];
-  for (;;) {
-    const chunk = await broker.tableGet(table, partition, summaryKey(token, part, chunks.length));
-    if (chunk === undefined) {
-      return chunks;
-    }
-    chunks.push(chunk);
   }
 }

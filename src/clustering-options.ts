@@ -1,4 +1,5 @@
 import type { Configuration } from './config/schema.ts';
+import type { ModelOptions } from './clustering/model.ts';
 import type { TimeOptions } from './clustering/model-time.ts';
 import { type PaneGrid, paneGrid } from './clustering/panes.ts';
 
@@ -19,6 +20,13 @@ export function paneGridOf({ clustering, regions }: Pick<Configuration, 'cluster
   return paneGrid(regions.pane === 'auto' ? auto : regions.pane, history);
 }
 
+/** Which rows the configuration wants a model to be of. */
 export function timeOptionsOf({ halfLife, window }: Configuration['clustering']): TimeOptions {
   return { halfLifeMs: halfLife ?? undefined, windowMs: window ?? undefined };
+}
+
+/** How the configuration wants models to be made. */
+export function modelOptionsOf(clustering: Configuration['clustering']): ModelOptions {
+  const { features, k, seed, seeds } = clustering;
+  return { k, seed, seedings: seeds, searchFeatures: features };
 }
