@@ -188,25 +188,6 @@ describe('the row packer', () => {
     expect(await counts(7)).to.deep.equal([7]);
   });
 
-  it('takes time in proportion to the rows, also with one line a message', async () => {
-    const lines = (count: number): string[] =>
-      Array.from({ length: count }, () => FORMS['as it is'].source({ lon: 1, lat: 1 }, ''));
-    const best = async (count: number): Promise<number> => {
-      const all = lines(count);
-      let least = Number.POSITIVE_INFINITY;
-      for (let round = 0; round < 5; round++) {
-        const began = process.cpuUsage();
-        await pack(HEADER, all, 1);
-        const { system, user } = process.cpuUsage(began);
-        least = Math.min(least, user + system);
-      }
-      return least;
-    };
-    await best(CAPACITY);
-    // Eight times the rows: eight times the time, sixty-four times were it quadratic.
-    expect((await best(CAPACITY)) / (await best(CAPACITY / 8))).to.be.below(25);
-  });
-
   describe('packing', () => {
     const cases: readonly (readonly [number | 'auto', boolean, number, RegExp])[] = [
       ['auto', true, Number.POSITIVE_INFINITY, /^messages of up to 64 KiB: Geoflock made the topic$/],

@@ -16,7 +16,12 @@ type Kind = 'prompt' | 'waiting';
 
 interface Question {
   readonly kind: Kind;
-  readonly asked: readonly { readonly partition: number; readonly offset: number }[];
+  readonly asked: readonly {
+    readonly partition: number;
+    readonly offset: number;
+    /** The last stable offset when it was asked. */
+    readonly stable: number;
+  }[];
   readonly resolve: (answer: FetchedPartition[]) => void;
   readonly reject: (error: Error) => void;
 }
@@ -70,14 +75,21 @@ export class SimulatedBroker {
     );
   }
 
-  /** Answers what is asked, with up to so many `bytes` of each of the first `partitions`. */
-  answer(kind?: Kind, { bytes = 1_000_000, partitions = Number.POSITIVE_INFINITY } = {}): void {
+  /**
+   * Answers what is asked, with up to so many `bytes` of each of the first `partitions`; with `notedEarly` it
+   * tells the stable offset as of the question, and records as of the answer.
+   */
+  answer(
+    kind?: Kind,
+    { bytes = 1_000_000, notedEarly = false, partitions = Number.POSITIVE_INFINITY } = {},
+  ): void {
     const answered = this.#questions.filter((one) => kind === undefined || one.kind === kind);
     this.#questions = this.#questions.filter((one) => !answered.includes(one));
     for (const { asked, resolve } of answered) {
       resolve(
-        asked.map(({ offset, partition }, at) => {
-          const fetched = this.log(partition).fetch(offset, bytes);
+        asked.map(({ offset, partition, stable }, at) => {
+          const log = this.log(partition);
+          const fetched = log.fetch(offset, bytes, notedEarly ? stable : log.stable);
           const error = this.errorOf.get(partition);
           const records = at < partitions && error === undefined ? fetched.records : Buffer.alloc(0);
           return { ...fetched, partition, records, errorCode: error === undefined ? 0 : CODES[error] };
@@ -149,7 +161,7 @@ export class SimulatedBroker {
         const offset = reader.int64();
         reader.int64(); // log start
         reader.int32(); // bytes, at most
-        return { partition, offset };
+        return { partition, offset, stable: this.log(partition).stable };
       });
     });
     return await new Promise((resolve, reject) => {

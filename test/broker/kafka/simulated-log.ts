@@ -102,8 +102,11 @@ export class SimulatedLog {
     this.#push(encodeBatch([marker], 0, 1, header), 1, ATTRIBUTE.transactional | ATTRIBUTE.control);
   }
 
-  /** As a broker answers: whole batches below the stable offset, the last one perhaps cut. */
-  fetch(offset: number, maxBytes: number): FetchedPartition {
+  /**
+   * As a broker answers: whole batches below the stable offset, the last one perhaps cut. The stable offset
+   * that it tells, it may have noted before.
+   */
+  fetch(offset: number, maxBytes: number, noted = this.stable): FetchedPartition {
     const from = this.#batches.filter(({ base, next }) => next > offset && base < this.stable);
     const first = from[0]?.bytes.byteLength ?? 0;
     const all = Buffer.concat(from.map(({ bytes }) => bytes));
@@ -114,7 +117,7 @@ export class SimulatedLog {
       partition: 0,
       errorCode: 0,
       highWatermark: this.#end,
-      lastStableOffset: this.stable,
+      lastStableOffset: noted,
       logStartOffset: 0,
       aborted: this.#aborted.filter(
         ({ firstOffset, lastOffset }) => lastOffset >= offset && firstOffset < upper,
