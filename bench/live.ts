@@ -13,6 +13,7 @@
 import { monitorEventLoopDelay, performance } from 'node:perf_hooks';
 import { parseArgs } from 'node:util';
 import { BackgroundSearch, SLICE_MS } from '../src/actors/centroid-aggregator/background-search.ts';
+import { BackgroundTurns } from '../src/actors/centroid-aggregator/background-turns.ts';
 import {
   DecodedSummaries,
   type EncodedSummary,
@@ -205,6 +206,7 @@ function* update(
 async function series(what: string, first: LiveModel, regions?: ReadonlySet<number>): Promise<LiveModel> {
   const works: Promise<void>[] = [];
   const stop = new AbortController();
+  const turns = new BackgroundTurns();
   const search = new BackgroundSearch({
     context: {
       clock: systemClock,
@@ -213,6 +215,7 @@ async function series(what: string, first: LiveModel, regions?: ReadonlySet<numb
       },
     },
     model,
+    turns,
     onBetter: () => undefined,
   });
   const decoded = new DecodedSummaries();
@@ -246,7 +249,7 @@ async function series(what: string, first: LiveModel, regions?: ReadonlySet<numb
     })();
     const begun = performance.now();
     const begunCpu = processorMs();
-    last = await search.goFirst(() =>
+    last = await turns.goFirst(() =>
       finishInSlices(update(encoded, decoded, last, search), {
         now: () => performance.now(),
         pause: nextTurn,

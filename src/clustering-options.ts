@@ -1,7 +1,8 @@
 import type { Configuration } from './config/schema.ts';
+import type { DriftOptions } from './clustering/drift-at.ts';
 import type { ModelOptions } from './clustering/model.ts';
 import type { TimeOptions } from './clustering/model-time.ts';
-import { type PaneGrid, paneGrid } from './clustering/panes.ts';
+import { finestPaneMs, type PaneGrid, paneGrid } from './clustering/panes.ts';
 
 const HOUR_MS = 3_600_000;
 /** What a pane is in one piece: its rows are of one age then, give or take an eighth of the half-life. */
@@ -23,6 +24,19 @@ export function paneGridOf({ clustering, regions }: Pick<Configuration, 'cluster
 /** Which rows the configuration wants a model to be of. */
 export function timeOptionsOf({ halfLife, window }: Configuration['clustering']): TimeOptions {
   return { halfLifeMs: halfLife ?? undefined, windowMs: window ?? undefined };
+}
+
+/** The short model is of so many panes. */
+const PANES_OF_THE_SHORT_MODEL = 3;
+
+/** How the configuration wants drift to be looked at; undefined: not at all. */
+export function driftOptionsOf(
+  configuration: Pick<Configuration, 'clustering' | 'regions'>,
+): DriftOptions | undefined {
+  const { enabled, window } = configuration.clustering.drift;
+  const paneMs = finestPaneMs(paneGridOf(configuration));
+  const panes = window === 'auto' ? PANES_OF_THE_SHORT_MODEL : Math.ceil(window / paneMs);
+  return enabled ? { paneMs, windowMs: panes * paneMs } : undefined;
 }
 
 /** How the configuration wants models to be made. */

@@ -23,7 +23,7 @@
 import type { Broker } from '../broker/broker.ts';
 import type { Model } from '../clustering/model.ts';
 import type { Configuration } from '../config/schema.ts';
-import { modelOptionsOf, paneGridOf, timeOptionsOf } from '../clustering-options.ts';
+import { driftOptionsOf, modelOptionsOf, paneGridOf, timeOptionsOf } from '../clustering-options.ts';
 import { TOPIC_LAYOUT } from '../rows/kernel.ts';
 import { maxTopicLineBytes } from '../rows/topic-line.ts';
 import { createTypeScriptKernel } from '../rows/typescript-kernel.ts';
@@ -109,6 +109,7 @@ export function startTopology(
       group: groups.models,
       model: modelOptionsOf(clustering),
       time: timeOptionsOf(clustering),
+      drift: driftOptionsOf(configuration),
       reportDirectory: configuration.report.directory,
       liveEvery: options.live ? configuration.model.every : undefined,
       schedule,

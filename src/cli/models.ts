@@ -1,11 +1,13 @@
+import type { ModelEvent } from '../actors/centroid-aggregator/messages.ts';
 import { modelAt, RewindUnderWayError } from '../actors/models/model-at.ts';
 import { type KeptModel, publishedModels } from '../actors/models/published-models.ts';
+import type { DriftEvent } from '../clustering/drift.ts';
 import { serializeModel } from '../clustering/geojson.ts';
 import type { ClusterEvent } from '../clustering/identity.ts';
 import type { TimeOptions } from '../clustering/model-time.ts';
 import type { Configuration } from '../config/schema.ts';
-import { modelOptionsOf, timeOptionsOf } from '../clustering-options.ts';
-import { clusterTable, costText, grouped, timeText } from './result.ts';
+import { driftOptionsOf, modelOptionsOf, timeOptionsOf } from '../clustering-options.ts';
+import { clusterTable, costText, driftText, grouped, times, timeText } from './result.ts';
 import { EXIT_FAILURE, EXIT_OK, type Output } from './usage.ts';
 import { withState } from './with-state.ts';
 
@@ -25,13 +27,17 @@ export async function showModelCommand(
   const { clustering } = configuration;
   return await withState(configuration, output, async (state) => {
     try {
-      const options = modelOptionsOf(k === undefined ? clustering : { ...clustering, k });
-      const model = await modelAt(state, options, { ...timeOptionsOf(clustering), ...time });
+      const model = await modelAt(state, {
+        model: modelOptionsOf(k === undefined ? clustering : { ...clustering, k }),
+        time: { ...timeOptionsOf(clustering), ...time },
+        drift: driftOptionsOf(configuration),
+      });
       if (json) {
         output.out(serializeModel(model));
         return EXIT_OK;
       }
-      const lines = [...timeText(model), `cost      ${costText(model)}`, '', ...clusterTable(model)];
+      const cost = `cost      ${costText(model)}`;
+      const lines = [...timeText(model), cost, ...driftText(model), '', ...clusterTable(model)];
       output.out(`${lines.join('\n')}\n`);
       return EXIT_OK;
     } catch (error) {
@@ -52,14 +58,27 @@ export async function listModelsCommand(
 ): Promise<number> {
   return await printLines(configuration, output, 'models', ({ publishedAt, ...kept }) => {
     const { epoch, events, kind, nextOffsets, offset } = kept;
-    const { cost, costBounds, k, time, weight } = kept.model;
-    const told = { offset, publishedAt, kind, epoch, nextOffsets, k, weight, cost, costBounds, time, events };
+    const { cost, costBounds, drift, k, time, weight } = kept.model;
+    const told = {
+      offset,
+      publishedAt,
+      kind,
+      epoch,
+      nextOffsets,
+      k,
+      weight,
+      cost,
+      costBounds,
+      time,
+      drift,
+      events,
+    };
     const words = [`k ${String(k)}`, `weight ${grouped(weight)}`, `cost ${cost.toPrecision(6)}`];
     return [json ? JSON.stringify(told) : [String(offset), publishedAt, kind, ...words].join('\t')];
   });
 }
 
-/** `geoflock models history`: a line an event in the life of the clusters, the oldest first. */
+/** `geoflock models history`: a line an event in the life of the clusters or of the drift alarm, the oldest first. */
 export async function historyCommand(
   configuration: Configuration,
   { json }: { readonly json: boolean },
@@ -98,7 +117,17 @@ async function printLines(
   });
 }
 
-function inWords(event: ClusterEvent): readonly string[] {
+function inWords(event: ModelEvent): readonly string[] {
+  return 'id' in event ? clusterInWords(event) : alarmInWords(event);
+}
+
+function alarmInWords({ pane, ratio, since, type }: DriftEvent): readonly string[] {
+  const what = type === 'drift-raised' ? 'alarm' : `alarm of ${since} is over`;
+  const cost = ratio === null ? [] : [`rows from ${pane} on cost ${times(ratio)}`];
+  return ['drift', what, ...cost];
+}
+
+function clusterInWords(event: ClusterEvent): readonly string[] {
   const cluster = `cluster ${String(event.id)}`;
   switch (event.type) {
     case 'split':

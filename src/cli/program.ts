@@ -319,7 +319,7 @@ function addModels(program: Command, output: Output, finish: Finish): void {
   addStateFlags(
     models
       .command('history')
-      .description('a line an event in the life of the clusters: births, deaths, splits, merges, moves'),
+      .description('a line an event: births, deaths, splits, merges and moves of clusters, alarms of drift'),
   )
     .option('--json', 'print JSON, an object a line')
     .action(async (flags: ModelFlags) => {

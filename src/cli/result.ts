@@ -38,6 +38,7 @@ export function resultText(result: OnceResult, reportDirectory: string): string 
     `time      ${result.elapsedSeconds.toFixed(1)} s, ${grouped(Math.round(result.rowsPerSecond))} rows/s`,
     ...timeText(result.model),
     `cost      ${costText(result.model)}`,
+    ...driftText(result.model),
     '',
     ...clusterTable(result.model),
     '',
@@ -65,6 +66,25 @@ export function timeText({ time, weight }: Model): readonly string[] {
 export function costText({ cost, costBounds: { lower, upper } }: Model): string {
   const [told, least, most] = [cost, lower, upper].map((value) => value.toPrecision(6));
   return `${String(told)}, of the raw rows for certain between ${String(least)} and ${String(most)}`;
+}
+
+/** Whether the newest rows have left the model, where that is looked at. */
+export function driftText({ drift }: Model): readonly string[] {
+  if (drift === undefined) {
+    return [];
+  }
+  const { alarm, pane, ratio, reason, since } = drift;
+  const state = alarm && since !== null ? `ALARM since ${since}` : 'none';
+  const why =
+    ratio === null || pane === null
+      ? `not judged, ${String(reason)}`
+      : `rows from ${pane} on cost ${times(ratio)}`;
+  return [`drift     ${state}: ${why}`];
+}
+
+/** What rows cost at the clusters of a model, over what they do at those of the newest rows. */
+export function times(ratio: number): string {
+  return `${ratio.toFixed(2)} times as much as at the clusters of the newest rows`;
 }
 
 /** The clusters as a table of at most 70 columns. */

@@ -13,15 +13,44 @@ export interface NewestPane {
   readonly effectiveRows: number;
 }
 
+/** Why a pane gave no verdict. */
+export type Unjudged = 'no older rows' | 'too few rows';
+
 /** What is known of drift after a pane; the next one's `before`. */
 export interface Drift {
   /** The pane that was looked at last, also if it gave no verdict. */
   readonly pane: number;
   /** Cost of the pane at the long model's centers over that at the short one's; undefined without a verdict. */
   readonly ratio: number | undefined;
+  /** Why there is no verdict; undefined with one. */
+  readonly unjudged?: Unjudged;
   readonly alarm: boolean;
   /** The pane that raised the alarm; undefined when there is none. */
   readonly since: number | undefined;
+}
+
+/** What a model says of drift: times as ISO 8601 in UTC. */
+export interface ModelDrift {
+  /** When the pane begins that was looked at last; null: none was yet. */
+  readonly pane: string | null;
+  /** Cost of the pane at the long model's centers over that at the short one's; null without a verdict. */
+  readonly ratio: number | null;
+  readonly alarm: boolean;
+  /** When the pane begins that raised the alarm; null when there is none. */
+  readonly since: string | null;
+  /** Why there is no ratio; null where there is one. */
+  readonly reason: 'no pane yet' | Unjudged | null;
+}
+
+/** The alarm was raised or cleared by a pane. */
+export interface DriftEvent {
+  readonly type: 'drift-raised' | 'drift-cleared';
+  /** When that pane begins; ISO 8601. */
+  readonly pane: string;
+  /** Null where the alarm was cleared because there are no older rows any more that could disagree. */
+  readonly ratio: number | null;
+  /** When the pane begins that raised it; ISO 8601. */
+  readonly since: string;
 }
 
 /** The alarm is raised when the long model costs the newest pane this much more than the short one. */
@@ -60,11 +89,45 @@ export function* driftOf(
   const least = Math.max(LEAST_ROWS, LEAST_ROWS_PER_CENTER * short.count);
   // Written so that NaN fails too.
   if (long.count === 0 || short.count === 0 || features.count === 0 || !(effectiveRows >= least)) {
-    return { pane: start, ratio: undefined, alarm: alarmed, since: before?.since };
+    return unjudged(start, 'too few rows', before);
   }
   const ratio = (yield* costOf(features, long)) / (yield* costOf(features, short));
   const alarm = ratio >= (alarmed ? CLEAR_RATIO : RAISE_RATIO);
   return { pane: start, ratio, alarm, since: alarm ? (before?.since ?? start) : undefined };
+}
+
+/** A pane without a verdict: the alarm stays as it was. */
+export function unjudged(start: number, why: Unjudged, before: Drift | undefined): Drift {
+  return {
+    pane: start,
+    ratio: undefined,
+    unjudged: why,
+    alarm: before?.alarm ?? false,
+    since: before?.since,
+  };
+}
+
+/** What a model says of what is known of drift; undefined: no pane was looked at. */
+export function toldDrift(drift: Drift | undefined): ModelDrift {
+  if (drift === undefined) {
+    return { pane: null, ratio: null, alarm: false, since: null, reason: 'no pane yet' };
+  }
+  const { alarm, pane, ratio = null, since, unjudged: reason = null } = drift;
+  return { pane: iso(pane), ratio, alarm, since: since === undefined ? null : iso(since), reason };
+}
+
+/** How the alarm has changed; undefined where it has not. */
+export function driftEvent(before: Drift | undefined, now: Drift | undefined): DriftEvent | undefined {
+  const since = now?.since ?? before?.since;
+  if (now === undefined || since === undefined || now.alarm === before?.alarm) {
+    return undefined;
+  }
+  const type = now.alarm ? 'drift-raised' : 'drift-cleared';
+  return { type, pane: iso(now.pane), ratio: now.ratio ?? null, since: iso(since) };
+}
+
+function iso(ms: number): string {
+  return new Date(ms).toISOString();
 }
 
 function* costOf(features: FeatureColumns, centers: Centers): Steps<number> {

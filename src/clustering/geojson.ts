@@ -4,7 +4,7 @@ import type { Model } from './model.ts';
 export interface ClusterCollection {
   readonly type: 'FeatureCollection';
   /** A foreign member (RFC 7946, section 6.1): what is said of the model as a whole. */
-  readonly model: Pick<Model, 'k' | 'weight' | 'cost' | 'costBounds' | 'time'>;
+  readonly model: Pick<Model, 'k' | 'weight' | 'cost' | 'costBounds' | 'time' | 'drift'>;
   readonly features: readonly ClusterFeature[];
 }
 
@@ -20,10 +20,17 @@ export interface ClusterFeature {
   };
 }
 
-function clustersToGeoJson({ clusters, cost, costBounds, k, time, weight }: Model): ClusterCollection {
+function clustersToGeoJson({ clusters, cost, costBounds, drift, k, time, weight }: Model): ClusterCollection {
   return {
     type: 'FeatureCollection',
-    model: { k, weight, cost, costBounds, ...(time === undefined ? {} : { time }) },
+    model: {
+      k,
+      weight,
+      cost,
+      costBounds,
+      ...(time === undefined ? {} : { time }),
+      ...(drift === undefined ? {} : { drift }),
+    },
     features: clusters.map(({ id, longitude, latitude, share, radiusKm, weight: rows }) => ({
       type: 'Feature',
       id,
@@ -49,6 +56,7 @@ export function serializeModel(model: Model): string {
     cost: model.cost,
     costBounds: model.costBounds,
     ...(model.time === undefined ? {} : { time: model.time }),
+    ...(model.drift === undefined ? {} : { drift: model.drift }),
     clusters: model.clusters.map(({ id, longitude, latitude, center, weight, share, radiusKm }) => ({
       id,
       longitude,

@@ -104,7 +104,8 @@ function warmSearch(features: FeatureColumns, options: ModelOptions, start: Cent
   return searchCenters(features, { ...options, seedings: 0, warmStart: start });
 }
 
-function centersOf(
+/** The centers of a model, at most so many of the first. */
+export function centersOf(
   model: { readonly clusters: readonly Pick<Cluster, 'center'>[] } | undefined,
   most = Infinity,
 ): Centers {

@@ -47,6 +47,22 @@ export function byPlace(a: PlacedPane, b: PlacedPane): number {
   return a.region - b.region || a.partition - b.partition || a.pane.span.from - b.pane.span.from;
 }
 
+/** A pane that counts. */
+export interface CountedPane extends PlacedPane {
+  /** Each of its rows counts so much, above 0. */
+  readonly factor: number;
+}
+
+export interface CountedPanes {
+  /** In the order in which they were given. */
+  readonly counted: readonly CountedPane[];
+  /** Greatest event time of all rows before `to`, ms since the epoch; -Infinity: there are none. */
+  readonly watermark: number;
+  /** Their event times are from this one on, and before `to`; undefined: no bound. */
+  readonly from: number | undefined;
+  readonly to: number | undefined;
+}
+
 /**
  * The panes that count and by how much: each row counts as the mean of its pane does, 2^(-age / half-life),
  * its age being measured to the newest row that counts and never to a clock.
@@ -54,9 +70,8 @@ export function byPlace(a: PlacedPane, b: PlacedPane): number {
  * A pane counts as a whole or not at all. So a time that is asked for lies where no pane of any region is cut
  * by it: rows of a pane that holds rows before and after `asOf` do not count, and those of one across the
  * beginning of the window do; `to` and `from` say what time that makes of it.
- * @param panes in the fixed order of a model.
  */
-export function sourcesAt(panes: readonly PlacedPane[], options: TimeOptions): TimedSources {
+export function countedAt(panes: readonly PlacedPane[], options: TimeOptions): CountedPanes {
   const { asOf, halfLifeMs, windowMs } = options;
   const to = asOf === undefined ? undefined : uncut(panes, asOf);
   const past = to === undefined ? panes : panes.filter(({ pane }) => pane.latest < to);
@@ -66,19 +81,31 @@ export function sourcesAt(panes: readonly PlacedPane[], options: TimeOptions): T
     const factor = halfLifeMs === undefined ? 1 : 2 ** (-(watermark - pane.meanTime) / halfLifeMs);
     return factor < LEAST_FACTOR ? 0 : factor;
   };
-  const counted = past.filter(({ pane }) => pane.earliest >= (from ?? -Infinity) && factorOf(pane) > 0);
+  const counted = past
+    .filter(({ pane }) => pane.earliest >= (from ?? -Infinity))
+    .map((placed) => ({ ...placed, factor: factorOf(placed.pane) }))
+    .filter(({ factor }) => factor > 0);
+  return { counted, watermark, from, to };
+}
+
+/** What a model is made of. */
+export function sourceOf({ factor, pane, partition, region }: CountedPane): ModelSource {
+  return { region, partition, pane: pane.span.from, tree: pane.tree, factor };
+}
+
+/**
+ * The panes that count as what a model is made of, and which rows that are.
+ * @param panes in the fixed order of a model.
+ */
+export function sourcesAt(panes: readonly PlacedPane[], options: TimeOptions): TimedSources {
+  const { counted, from, to, watermark } = countedAt(panes, options);
+  const { halfLifeMs } = options;
   return {
-    sources: counted.map(({ pane, partition, region }) => ({
-      region,
-      partition,
-      pane: pane.span.from,
-      tree: pane.tree,
-      factor: factorOf(pane),
-    })),
+    sources: counted.map(sourceOf),
     time: {
       from: isoTime(from),
       to: isoTime(to),
-      watermark: isoTime(past.length === 0 ? undefined : watermark),
+      watermark: isoTime(watermark),
       rows: counted.reduce((rows, { pane }) => rows + pane.rows, 0),
       halfLifeSeconds: halfLifeMs === undefined ? null : halfLifeMs / 1000,
     },

@@ -1,6 +1,7 @@
 import type { Latitude, Longitude } from '../geo/axes.ts';
 import { angleOfChord, EARTH_RADIUS_KM, latitudeOf, longitudeOf, type UnitVector } from '../geo/sphere.ts';
 import { type CostBounds, costBoundsOf } from './bounds.ts';
+import type { ModelDrift } from './drift.ts';
 import { type FeatureColumns, FEATURES_PER_STEP } from './features.ts';
 import { assignFeatures, searchCenters, type SearchResult } from './kmeans.ts';
 import type { Assignment, Centers } from './kmeans-passes.ts';
@@ -44,6 +45,8 @@ export interface Model {
   readonly costBounds: CostBounds;
   /** Which rows it is of; undefined where it was not made of panes. */
   readonly time?: ModelTime;
+  /** Whether the newest rows have left it; undefined where that is not looked at. */
+  readonly drift?: ModelDrift;
   /** By descending weight, then ascending center. */
   readonly clusters: readonly Cluster[];
 }

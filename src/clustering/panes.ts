@@ -51,6 +51,11 @@ export function paneGrid(paneMs: number, historyMs: number): PaneGrid {
   return { exponent, widths };
 }
 
+/** Width of the finest panes, ms. */
+export function finestPaneMs({ exponent }: PaneGrid): number {
+  return widthOf(exponent);
+}
+
 /**
  * Where the panes of each width begin when the newest row is of `watermark`: entry w is the least time that is
  * in a pane of width w; older rows are in wider ones, and before the last entry in REST.

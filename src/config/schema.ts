@@ -126,6 +126,10 @@ export const configurationSchema = z
       features: count({ min: 1, max: 10_000_000 }),
       halfLife: durationOrOff({ min: 1000, max: tenYears }),
       window: durationOrOff({ min: 1000, max: tenYears }),
+      drift: z.strictObject({
+        enabled: flag(),
+        window: durationOrAuto({ min: 1000, max: tenYears }),
+      }),
     }),
     model: z.strictObject({ every: duration({ min: 10 }) }),
     supervision: z.strictObject({

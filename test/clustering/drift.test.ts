@@ -2,10 +2,13 @@ import { expect } from 'chai';
 import {
   CLEAR_RATIO,
   type Drift,
+  driftEvent,
   driftOf,
   LEAST_ROWS,
   LEAST_ROWS_PER_CENTER,
   RAISE_RATIO,
+  toldDrift,
+  unjudged,
 } from '../../src/clustering/drift.ts';
 import { allocateFeatures, type FeatureColumns, featuresOfPoints } from '../../src/clustering/features.ts';
 import { searchCenters } from '../../src/clustering/kmeans.ts';
@@ -140,7 +143,7 @@ describe('drift', () => {
         driftOf({ start: 5, features: rowsAt([0, 0], 200), effectiveRows }, kmOff(1e4), short, before),
       );
     };
-    const none = { pane: 5, ratio: undefined };
+    const none = { pane: 5, ratio: undefined, unjudged: 'too few rows' };
     const raised = look(2, 9);
     for (const [rows, centers] of [
       [LEAST_ROWS - 1, 1],
@@ -166,7 +169,13 @@ describe('drift', () => {
       driftOf(pane, kmOff(1), nothing, raised),
       driftOf(empty, kmOff(9), kmOff(1), raised),
     ]) {
-      expect(finish(steps)).to.deep.equal({ pane: 5, ratio: undefined, alarm: true, since: 2 });
+      expect(finish(steps)).to.deep.equal({
+        pane: 5,
+        ratio: undefined,
+        unjudged: 'too few rows',
+        alarm: true,
+        since: 2,
+      });
     }
   });
 
@@ -196,5 +205,71 @@ describe('drift', () => {
     }
     expect(yields).to.be.at.least(4);
     expect(pane.features.weight).to.deep.equal(weight);
+  });
+
+  it('is told with times that anybody reads', () => {
+    const iso = (pane: number): string => new Date(pane).toISOString();
+    expect(toldDrift(undefined)).to.deep.equal({
+      pane: null,
+      ratio: null,
+      alarm: false,
+      since: null,
+      reason: 'no pane yet',
+    });
+    const raised = look(2, 3);
+    const { ratio } = raised;
+    expect(toldDrift(raised)).to.deep.equal({
+      pane: iso(2),
+      ratio,
+      alarm: true,
+      since: iso(2),
+      reason: null,
+    });
+    expect(toldDrift(unjudged(4, 'too few rows', raised))).to.deep.equal({
+      pane: iso(4),
+      ratio: null,
+      alarm: true,
+      since: iso(2),
+      reason: 'too few rows',
+    });
+    expect(toldDrift(look(5, 1.1, raised))).to.deep.include({ alarm: false, since: null });
+  });
+
+  it('is an event where the alarm is raised or cleared, and nowhere else', () => {
+    const iso = (pane: number): string => new Date(pane).toISOString();
+    const calm = look(1, 1);
+    const raised = look(2, 3, calm);
+    const still = look(3, 1.3, raised);
+    const cleared = look(4, 1.1, still);
+    const since = iso(2);
+    expect(driftEvent(calm, raised)).to.deep.equal({
+      type: 'drift-raised',
+      pane: since,
+      ratio: raised.ratio,
+      since,
+    });
+    expect(driftEvent(undefined, raised)).to.deep.equal(driftEvent(calm, raised));
+    expect(driftEvent(still, cleared)).to.deep.equal({
+      type: 'drift-cleared',
+      pane: iso(4),
+      ratio: cleared.ratio,
+      since,
+    });
+    for (const [before, now] of [
+      [undefined, undefined],
+      [undefined, calm],
+      [calm, calm],
+      [raised, still],
+      [raised, unjudged(3, 'too few rows', raised)],
+      [cleared, look(5, 1, cleared)],
+    ] as const) {
+      expect(driftEvent(before, now)).to.equal(undefined);
+    }
+    expect(driftEvent(raised, unjudged(6, 'no older rows', undefined))).to.deep.equal({
+      type: 'drift-cleared',
+      pane: iso(6),
+      ratio: null,
+      since,
+    });
   });
 });

@@ -1,6 +1,7 @@
 import { expect } from 'chai';
 import fc from 'fast-check';
 import {
+  finestPaneMs,
   paneAt,
   paneBoundaries,
   type PaneGrid,
@@ -31,6 +32,7 @@ describe('panes of event time', () => {
     const asked = [HOUR, 1.9 * HOUR, 0.9 * HOUR, 15 * 60_000, 10 * 60_000, DAY];
     const widths = asked.map((ms) => widthAt(paneGrid(ms, DAY), NOW, NOW));
     expect(widths).to.deep.equal([HOUR, HOUR, HOUR / 2, HOUR / 4, HOUR / 8, 16 * HOUR]);
+    expect(asked.map((ms) => finestPaneMs(paneGrid(ms, DAY)))).to.deep.equal(widths);
   });
 
   it('get wider with age, and tell all of the history apart', () => {

@@ -3,7 +3,7 @@ import type { Centers } from '../../clustering/kmeans-passes.ts';
 import type { ModelOptions } from '../../clustering/model.ts';
 import { finishInSlices } from '../../clustering/slices.ts';
 import type { ActorContext } from '../../system/actor.ts';
-import { nextTurn } from '../../system/event-loop.ts';
+import type { BackgroundTurns } from './background-turns.ts';
 
 /** The event loop is never held longer than this by a search or a model. */
 export const SLICE_MS = 8;
@@ -11,6 +11,7 @@ export const SLICE_MS = 8;
 export interface BackgroundSearchOptions {
   readonly context: Pick<ActorContext<never>, 'background' | 'clock'>;
   readonly model: ModelOptions;
+  readonly turns: BackgroundTurns;
   /** Told when centers were found that would have been taken: they are worth a model of their own. */
   readonly onBetter: () => void;
 }
@@ -23,7 +24,6 @@ export class BackgroundSearch {
   readonly #own: BackgroundSearchOptions;
   #running: AbortController | undefined;
   #found: Centers | undefined;
-  #urgent: Promise<void> | undefined;
 
   constructor(own: BackgroundSearchOptions) {
     this.#own = own;
@@ -56,27 +56,13 @@ export class BackgroundSearch {
     this.#found = undefined;
   }
 
-  /** Does what must not wait for the search. One after another. */
-  async goFirst<T>(work: () => Promise<T>): Promise<T> {
-    const working = work();
-    this.#urgent = working.then(
-      () => undefined,
-      () => undefined,
-    );
-    try {
-      return await working;
-    } finally {
-      this.#urgent = undefined;
-    }
-  }
-
   async #search(features: Unsearched, running: AbortController, stop: AbortSignal): Promise<void> {
-    const { context, model, onBetter } = this.#own;
+    const { context, model, onBetter, turns } = this.#own;
     const signal = AbortSignal.any([running.signal, stop]);
     try {
       const { better, centers } = await finishInSlices(searchBeside(features, model), {
         now: () => context.clock.monotonic(),
-        pause: () => this.#turn(),
+        pause: () => turns.next(),
         sliceMs: SLICE_MS,
         signal,
       });
@@ -94,14 +80,6 @@ export class BackgroundSearch {
       if (this.#running === running) {
         this.#running = undefined;
       }
-    }
-  }
-
-  async #turn(): Promise<void> {
-    await nextTurn();
-    while (this.#urgent !== undefined) {
-      await this.#urgent;
-      await nextTurn();
     }
   }
 }

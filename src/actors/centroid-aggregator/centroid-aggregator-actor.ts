@@ -1,7 +1,8 @@
 import type { Broker, Membership } from '../../broker/broker.ts';
+import { type DriftOptions, withDrift } from '../../clustering/drift-at.ts';
 import { liveModelSteps } from '../../clustering/live-model.ts';
 import { type Model, type ModelOptions, modelSteps } from '../../clustering/model.ts';
-import { type ModelTime, sourcesAt, type TimeOptions } from '../../clustering/model-time.ts';
+import { type ModelTime, type PlacedPane, sourcesAt, type TimeOptions } from '../../clustering/model-time.ts';
 import type { ModelSource } from '../../clustering/model-features.ts';
 import { finishInSlices, type Steps } from '../../clustering/slices.ts';
 import type { ActorContext, ActorDefinition } from '../../system/actor.ts';
@@ -13,8 +14,10 @@ import type { AggregatorStats } from '../stats.ts';
 import type { TopicNames } from '../topics.ts';
 import { atMost, unlessAborted } from '../unless-aborted.ts';
 import { BackgroundSearch, SLICE_MS } from './background-search.ts';
+import { BackgroundTurns } from './background-turns.ts';
 import { committedCounts, committedSummaries, refreshSummaries } from './committed-summaries.ts';
 import { DecodedSummaries } from './decoded-summaries.ts';
+import { DriftWatch } from './drift-watch.ts';
 import type { AggregatorMessage, PublishedModel } from './messages.ts';
 import { followModels } from './model-follower.ts';
 import { ModelWriter } from './model-writer.ts';
@@ -29,6 +32,8 @@ export interface AggregatorDependencies {
   readonly model: ModelOptions;
   /** Which rows a model is of, and how much an older one counts. */
   readonly time: TimeOptions;
+  /** Undefined: drift is not looked at. */
+  readonly drift: DriftOptions | undefined;
   readonly reportDirectory: string;
   /** Time between live models; undefined: only canonical ones, when asked. */
   readonly liveEvery: number | undefined;
@@ -93,7 +98,10 @@ class Aggregator {
   readonly #own: AggregatorDependencies;
   readonly #context: ActorContext<AggregatorMessage>;
   readonly #writer: ModelWriter;
+  readonly #turns = new BackgroundTurns();
   readonly #search: BackgroundSearch;
+  /** Undefined: drift is not looked at. */
+  readonly #drift: DriftWatch | undefined;
   /** Most summaries are the same in the next live model. */
   #decoded = new DecodedSummaries();
   readonly #joined: Promise<void>;
@@ -119,13 +127,16 @@ class Aggregator {
       log,
       signal,
     });
-    this.#search = new BackgroundSearch({
-      context,
-      model: own.model,
-      onBetter: () => {
-        this.#publishAgain();
-      },
-    });
+    const again = (): void => {
+      this.#publishAgain();
+    };
+    this.#search = new BackgroundSearch({ context, model: own.model, turns: this.#turns, onBetter: again });
+    const { drift, model, time } = own;
+    if (drift !== undefined) {
+      const models = { model, time, drift };
+      const { rows } = topics;
+      this.#drift = new DriftWatch({ context, broker, rows, models, turns: this.#turns, onJudged: again });
+    }
     this.#joined = new Promise((resolve) => {
       context.background(async () => {
         this.#membership = await this.#join();
@@ -159,7 +170,7 @@ class Aggregator {
     }
     this.#changed = false;
     const begun = this.#context.clock.monotonic();
-    const published = await this.#search.goFirst(() => this.#publishNext());
+    const published = await this.#turns.goFirst(() => this.#publishNext());
     if (published === undefined) {
       this.#publishAgain();
     } else {
@@ -172,7 +183,7 @@ class Aggregator {
     const { clock, log, signal } = this.#context;
     await atMost(clock, JOIN_PATIENCE_MS, unlessAborted(this.#joined, signal));
     const begun = clock.monotonic();
-    const published = await this.#search.goFirst(() => this.#buildOfOneEpoch());
+    const published = await this.#turns.goFirst(() => this.#buildOfOneEpoch());
     let done = await this.#writer.publishCanonical(published);
     for (let tries = 1; !done && this.#writer.owned && tries < CANONICAL_TRIES; tries++) {
       await pause(clock, RETRY_MS, signal);
@@ -205,17 +216,24 @@ class Aggregator {
       return undefined;
     }
     const candidate = this.#search.found;
-    const next = await this.#build(
-      (sources) => liveModelSteps(sources, options, before.clusters, candidate),
-      this.#decoded,
-    );
+    let panes: readonly PlacedPane[] = [];
+    const next = await this.#build((sources, placed) => {
+      panes = placed;
+      return liveModelSteps(sources, options, before.state?.clusters, candidate);
+    }, this.#decoded);
     if (next === undefined) {
       return undefined;
     }
-    const { events, live, model, unsearched } = next.made;
-    const published = { ...next.of, model: { ...model, time: next.time }, events };
-    if (!(await this.#writer.publishLive(published, before, live))) {
+    const { live: clusters, model, unsearched } = next.made;
+    const news = this.#drift?.newsAfter(before.state?.drift);
+    const events = [...next.made.events, ...(news?.events ?? [])];
+    const published = { ...next.of, model: { ...model, time: next.time, ...news?.told }, events };
+    if (!(await this.#writer.publishLive(published, before, { clusters, drift: news?.drift }))) {
       return undefined;
+    }
+    if (news !== undefined && this.#writer.owned) {
+      this.#drift?.published(news);
+      this.#drift?.look({ panes, nextOffsets: next.of.nextOffsets, k: model.k }, news.drift);
     }
     if (candidate !== undefined) {
       this.#search.judged();
@@ -223,7 +241,7 @@ class Aggregator {
     if (unsearched !== undefined && this.#writer.owned) {
       this.#search.begin(unsearched);
     }
-    for (const event of events) {
+    for (const event of next.made.events) {
       this.#context.log.debug(event, 'cluster');
     }
     return published;
@@ -247,6 +265,7 @@ class Aggregator {
         if (partitions.includes(0)) {
           log[told]({ group }, 'models are published by another replica');
           this.#search.cancel();
+          this.#drift?.cancel();
           this.#decoded = new DecodedSummaries();
           await this.#writer.revoked();
           this.#followUnlessOwner();
@@ -281,9 +300,12 @@ class Aggregator {
   /** Waits until every partition has been rewound, by whomever, where a rewind is under way. */
   async #buildOfOneEpoch(): Promise<PublishedModel> {
     const { clock, log, signal } = this.#context;
+    const own = this.#own;
     for (let tries = 0; ; tries++) {
       signal.throwIfAborted();
-      const built = await this.#build((sources) => modelSteps(sources, this.#own.model));
+      const built = await this.#build(function* (sources, panes) {
+        return yield* withDrift(yield* modelSteps(sources, own.model), panes, own);
+      });
       if (built !== undefined) {
         return { ...built.of, model: { ...built.made, time: built.time }, events: [] };
       }
@@ -296,7 +318,7 @@ class Aggregator {
 
   /** Undefined while not all partitions are of the current epoch. */
   async #build<T>(
-    make: (sources: readonly ModelSource[]) => Steps<T>,
+    make: (sources: readonly ModelSource[], panes: readonly PlacedPane[]) => Steps<T>,
     decoded = new DecodedSummaries(0),
   ): Promise<Built<T> | undefined> {
     const { broker, partitions, time: asked, topics } = this.#own;
@@ -308,8 +330,9 @@ class Aggregator {
       return undefined;
     }
     const steps = function* (): Steps<Pick<Built<T>, 'made' | 'time'>> {
-      const { sources, time } = sourcesAt(yield* decoded.decode(summaries), asked);
-      return { made: yield* make(sources), time };
+      const panes = yield* decoded.decode(summaries);
+      const { sources, time } = sourcesAt(panes, asked);
+      return { made: yield* make(sources, panes), time };
     };
     const built = await finishInSlices(steps(), {
       now: () => clock.monotonic(),

@@ -1,4 +1,5 @@
 import type { Broker } from '../../broker/broker.ts';
+import type { Drift } from '../../clustering/drift.ts';
 import type { LiveClusters } from '../../clustering/identity.ts';
 import { SETTINGS_PARTITION } from '../rewind/epoch.ts';
 import { LIVE_KEY } from '../topics.ts';
@@ -9,14 +10,22 @@ import { LIVE_KEY } from '../topics.ts';
  */
 const FORMAT_VERSION = 1;
 
-export function encodeLiveClusters(live: LiveClusters): Uint8Array {
-  return new TextEncoder().encode(JSON.stringify({ version: FORMAT_VERSION, ...live }));
+/** What the next live model is to know of the last one. */
+export interface LiveState {
+  readonly clusters: LiveClusters;
+  /** What is known of drift; undefined: no pane was judged. */
+  readonly drift: Drift | undefined;
+}
+
+export function encodeLiveState({ clusters, drift }: LiveState): Uint8Array {
+  return new TextEncoder().encode(JSON.stringify({ version: FORMAT_VERSION, ...clusters, drift }));
 }
 
 /** @throws Error when the entry was written by a format this version does not know. */
-function decodeLiveClusters(bytes: Uint8Array): LiveClusters {
-  const { version, nextId, clusters } = JSON.parse(new TextDecoder().decode(bytes)) as LiveClusters & {
+function decodeLiveState(bytes: Uint8Array): LiveState {
+  const { version, nextId, clusters, drift } = JSON.parse(new TextDecoder().decode(bytes)) as LiveClusters & {
     version: unknown;
+    drift?: Partial<Drift> & Pick<Drift, 'pane' | 'alarm'>;
   };
   if (version !== FORMAT_VERSION) {
     throw new Error(
@@ -24,12 +33,16 @@ function decodeLiveClusters(bytes: Uint8Array): LiveClusters {
         `${String(FORMAT_VERSION)}: they were published by another version of Geoflock; run the same everywhere`,
     );
   }
-  return { nextId, clusters };
+  // JSON has no undefined.
+  return {
+    clusters: { nextId, clusters },
+    drift: drift === undefined ? undefined : { ratio: undefined, since: undefined, ...drift },
+  };
 }
 
-/** Those of the last live model that was committed, by whomever; undefined before the first. */
-export async function lastLiveClusters(broker: Broker, settings: string): Promise<LiveClusters | undefined> {
+/** That of the last live model that was committed, by whomever; undefined before the first. */
+export async function lastLiveState(broker: Broker, settings: string): Promise<LiveState | undefined> {
   await broker.refreshTable(settings, SETTINGS_PARTITION);
   const stored = await broker.tableGet(settings, SETTINGS_PARTITION, LIVE_KEY);
-  return stored === undefined ? undefined : decodeLiveClusters(stored);
+  return stored === undefined ? undefined : decodeLiveState(stored);
 }

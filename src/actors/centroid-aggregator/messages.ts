@@ -1,3 +1,4 @@
+import type { DriftEvent } from '../../clustering/drift.ts';
 import type { ClusterEvent } from '../../clustering/identity.ts';
 import type { Model } from '../../clustering/model.ts';
 
@@ -15,12 +16,15 @@ export type AggregatorMessage =
       readonly reply: (published: PublishedModel) => void;
     };
 
+/** What is news in a live model. */
+export type ModelEvent = ClusterEvent | DriftEvent;
+
 export interface PublishedModel {
   readonly model: Model;
   /** Next offset of each input partition the model reflects. */
   readonly nextOffsets: readonly number[];
-  /** What became of the clusters of the live model before; none with a canonical one. */
-  readonly events: readonly ClusterEvent[];
+  /** What became of the clusters of the live model before, and of the alarm; none with a canonical one. */
+  readonly events: readonly ModelEvent[];
   /** How many rewinds there were before: all offsets are of this epoch. */
   readonly epoch: number;
 }

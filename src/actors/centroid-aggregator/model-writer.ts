@@ -1,13 +1,12 @@
 import type { Broker, Membership, Writer } from '../../broker/broker.ts';
 import type { Clock } from '../../system/clock.ts';
 import type { Logger } from '../../system/logger.ts';
-import type { LiveClusters } from '../../clustering/identity.ts';
 import { commitWhenThereIsRoom } from '../commit.ts';
 import { type Claim, isWriterLost, openOwnedWriter } from '../owned-writer.ts';
 import { SETTINGS_PARTITION } from '../rewind/epoch.ts';
 import { LIVE_KEY } from '../topics.ts';
 import { atMost, unlessAborted } from '../unless-aborted.ts';
-import { encodeLiveClusters, lastLiveClusters } from './live-clusters.ts';
+import { encodeLiveState, lastLiveState, type LiveState } from './live-clusters.ts';
 import type { PublishedModel } from './messages.ts';
 import { encodePublished, type ModelKind } from './published-model.ts';
 
@@ -25,9 +24,9 @@ export interface ModelWriterDependencies {
   readonly signal: AbortSignal;
 }
 
-/** What is committed as the clusters of the last live model: undefined before the first one. */
+/** What is committed of the last live model: undefined before the first one. */
 export interface Lineage {
-  readonly clusters: LiveClusters | undefined;
+  readonly state: LiveState | undefined;
 }
 
 interface Opened {
@@ -93,13 +92,13 @@ export class ModelWriter {
    * @returns false when it was not published, or is not known to be: the topic is another's, the writer was
    * lost and the next time opens another, or `before` is not the last one any more.
    */
-  async publishLive(published: PublishedModel, before: Lineage, live: LiveClusters): Promise<boolean> {
+  async publishLive(published: PublishedModel, before: Lineage, live: LiveState): Promise<boolean> {
     const done = await this.#whileHeld(async (held) => {
       const { opened } = held;
       if (opened?.lineage !== before || !(await this.#commit(held, opened, 'live', published, live))) {
         return false;
       }
-      opened.lineage = { clusters: live };
+      opened.lineage = { state: live };
       return true;
     });
     return done === true;
@@ -136,8 +135,8 @@ export class ModelWriter {
       const { signal } = held.stop;
       const writer = await openOwnedWriter(broker, WRITER, held.claim, { clock, log, signal });
       try {
-        const clusters = await unlessAborted(lastLiveClusters(broker, settings), signal);
-        held.opened = { writer, lineage: { clusters } };
+        const state = await unlessAborted(lastLiveState(broker, settings), signal);
+        held.opened = { writer, lineage: { state } };
       } catch (error) {
         await writer.close();
         throw error;
@@ -151,7 +150,7 @@ export class ModelWriter {
     { writer }: Opened,
     kind: ModelKind,
     published: PublishedModel,
-    live?: LiveClusters,
+    live?: LiveState,
   ): Promise<boolean> {
     const { clock, log, settings, topic } = this.#own;
     const value = encodePublished(kind, published);
@@ -160,7 +159,7 @@ export class ModelWriter {
       (transaction) => {
         transaction.append(topic, 0, [{ key: kind, value, timestamp: clock.now() }]);
         if (live !== undefined) {
-          transaction.put(settings, SETTINGS_PARTITION, LIVE_KEY, encodeLiveClusters(live));
+          transaction.put(settings, SETTINGS_PARTITION, LIVE_KEY, encodeLiveState(live));
         }
       },
       { clock, log, signal: held.stop.signal },

@@ -1,7 +1,6 @@
 import { serializeModel } from '../../clustering/geojson.ts';
-import type { ClusterEvent } from '../../clustering/identity.ts';
 import type { Model } from '../../clustering/model.ts';
-import type { PublishedModel } from './messages.ts';
+import type { ModelEvent, PublishedModel } from './messages.ts';
 
 export type ModelKind = 'live' | 'canonical';
 
@@ -39,7 +38,7 @@ export function decodePublished(bytes: Uint8Array): PublishedModel & { readonly 
     epoch: number;
     model: Model;
     nextOffsets: readonly number[];
-    events?: readonly ClusterEvent[];
+    events?: readonly ModelEvent[];
   };
   if (version !== FORMAT_VERSION) {
     throw new Error(

@@ -1,4 +1,5 @@
 import type { Broker } from '../../broker/broker.ts';
+import { type DriftOptions, withDrift } from '../../clustering/drift-at.ts';
 import { type Model, type ModelOptions, modelSteps } from '../../clustering/model.ts';
 import { sourcesAt, type TimeOptions } from '../../clustering/model-time.ts';
 import { finishInSlices, type Steps } from '../../clustering/slices.ts';
@@ -17,6 +18,14 @@ export interface ModelPorts {
   readonly signal: AbortSignal;
 }
 
+/** Of what a model is asked for, and how it is made. */
+export interface ModelSettings {
+  readonly model: ModelOptions;
+  readonly time: TimeOptions;
+  /** Undefined: drift is not looked at. */
+  readonly drift: DriftOptions | undefined;
+}
+
 /** Summaries of before and after a rewind cannot be in one model. */
 export class RewindUnderWayError extends Error {
   override readonly name = 'RewindUnderWayError';
@@ -27,7 +36,7 @@ export class RewindUnderWayError extends Error {
  * as panes are kept. No row is read again for it, and nothing is changed.
  * @throws RewindUnderWayError
  */
-export async function modelAt(ports: ModelPorts, options: ModelOptions, time: TimeOptions): Promise<Model> {
+export async function modelAt(ports: ModelPorts, settings: ModelSettings): Promise<Model> {
   const { broker, clock, partitions, signal, topics } = ports;
   await refreshSummaries(broker, topics.regions, partitions, signal);
   const { epochs, summaries } = await committedSummaries(broker, topics.regions, partitions);
@@ -38,8 +47,8 @@ export async function modelAt(ports: ModelPorts, options: ModelOptions, time: Ti
   }
   const steps = function* (): Steps<Model> {
     const decoded = yield* new DecodedSummaries(0).decode(summaries);
-    const { sources, time: told } = sourcesAt(decoded, time);
-    return { ...(yield* modelSteps(sources, options)), time: told };
+    const { sources, time } = sourcesAt(decoded, settings.time);
+    return { ...(yield* withDrift(yield* modelSteps(sources, settings.model), decoded, settings)), time };
   };
   return await finishInSlices(steps(), {
     now: () => clock.monotonic(),

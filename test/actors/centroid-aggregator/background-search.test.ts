@@ -1,5 +1,6 @@
 import { expect } from 'chai';
 import { BackgroundSearch } from '../../../src/actors/centroid-aggregator/background-search.ts';
+import { BackgroundTurns } from '../../../src/actors/centroid-aggregator/background-turns.ts';
 import { featuresOfPoints } from '../../../src/clustering/features.ts';
 import { searchCenters } from '../../../src/clustering/kmeans.ts';
 import type { Unsearched } from '../../../src/clustering/live-model.ts';
@@ -21,6 +22,7 @@ class Bench {
   better = 0;
   readonly works: Promise<void>[] = [];
   readonly stop = new AbortController();
+  readonly turns = new BackgroundTurns();
   readonly search = new BackgroundSearch({
     context: {
       // A step takes 4 ms by this clock, so that the search has many slices.
@@ -30,6 +32,7 @@ class Bench {
       },
     },
     model: MODEL,
+    turns: this.turns,
     onBetter: () => {
       this.better++;
     },
@@ -76,7 +79,7 @@ describe('the search beside the live models', () => {
     bench.search.begin(POOR);
     await nextTurn();
     let end: (() => void) | undefined;
-    const urgent = bench.search.goFirst(
+    const urgent = bench.turns.goFirst(
       () =>
         new Promise<string>((resolve) => {
           end = () => {
@@ -102,7 +105,7 @@ describe('the search beside the live models', () => {
   it('goes on after a model that could not be made', async () => {
     const bench = new Bench();
     bench.search.begin(POOR);
-    const failed = await bench.search
+    const failed = await bench.turns
       .goFirst(() => Promise.reject(new Error('the broker is gone')))
       .catch((error: unknown) => error);
     expect(failed).to.be.an('error').with.property('message', 'the broker is gone');
@@ -131,7 +134,7 @@ describe('the search beside the live models', () => {
     const bench = new Bench();
     bench.search.begin(POOR);
     let end: (() => void) | undefined;
-    const urgent = bench.search.goFirst(
+    const urgent = bench.turns.goFirst(
       () =>
         new Promise<void>((resolve) => {
           end = resolve;
