@@ -13,12 +13,22 @@ import type { Rows } from './stream.ts';
  * byte of it: one summary for each region and input partition, then the canonical model of their panes.
  * All settings but k are the configuration's defaults.
  *
+ * @param settings others than the defaults, by their keys.
  * @returns what the program writes to `model.json`.
  */
-export function exportedModel(rows: Rows, times: Float64Array, k: number): string {
+export function exportedModel(
+  rows: Rows,
+  times: Float64Array,
+  k: number,
+  settings: Readonly<Record<string, string>> = {},
+): string {
   const { configuration } = loadConfiguration({
     environment: {},
-    flags: [{ flag: '--k', key: 'clustering.k', value: String(k) }],
+    flags: Object.entries({ 'clustering.k': String(k), ...settings }).map(([key, value]) => ({
+      flag: 'bench',
+      key,
+      value,
+    })),
   });
   const { clustering, regions, topics } = configuration;
   const { features, level } = regions;

@@ -216,7 +216,7 @@ describe('crowds that jump', () => {
     );
   }
 
-  it('are found again within five batches, by a window of three', () => {
+  it('are found again within five batches, by a window of three, or one of four with any half-life', () => {
     const rows = jumping();
     const stream = {
       rows,
@@ -227,8 +227,11 @@ describe('crowds that jump', () => {
     } as unknown as Stream;
     const newest = rows.slice(-BATCH);
     const best = costOf(newest, modelOf(panesOf({ ...stream, rows: newest }), K));
-    expect(costOf(newest, modelOf(panesOf(stream), K, { windowMs: 3 * BATCH_MS }))).to.be.below(1.5 * best);
-    // Without it the model still has half of its centers where nobody is.
-    expect(costOf(newest, modelOf(panesOf(stream), K))).to.be.above(1.5 * best);
+    const ratioWith = (time: TimeOptions): number => costOf(newest, modelOf(panesOf(stream), K, time)) / best;
+    expect(ratioWith({ windowMs: 3 * BATCH_MS })).to.be.below(1.5);
+    expect(ratioWith({ halfLifeMs: 3 * BATCH_MS, windowMs: 4 * BATCH_MS })).to.be.below(1.5);
+    // Without a window the model still has centers where nobody is.
+    expect(ratioWith({})).to.be.above(1.5);
+    expect(ratioWith({ halfLifeMs: 3 * BATCH_MS })).to.be.above(1.5);
   });
 });

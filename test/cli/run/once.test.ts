@@ -32,6 +32,7 @@ describe('geoflock run --once', function () {
       'cost',
       'costBounds',
       'time',
+      'drift',
       'clusters',
     ]);
     const { clusters, weight } = lasting(first).model;
@@ -69,6 +70,7 @@ describe('geoflock run --once', function () {
     const { code, stdout } = await box.start(['--once']).ended;
     expect(code).to.equal(0);
     expect(stdout).to.match(/^files +2 done, 0 failed$/m);
+    expect(stdout).to.match(/^drift {5}none: not judged, no pane yet$/m);
     expect(stdout).to.match(/^no clusters: no rows are counted$/m);
     const model = JSON.parse(fs.readFileSync(box.at('report', 'model.json'), 'utf8')) as object;
     expect(model).to.deep.equal({
@@ -77,6 +79,7 @@ describe('geoflock run --once', function () {
       cost: 0,
       costBounds: { lower: 0, upper: 0 },
       time: { from: null, to: null, watermark: null, rows: 0, halfLifeSeconds: null },
+      drift: { pane: null, ratio: null, alarm: false, since: null, reason: 'no pane yet' },
       clusters: [],
     });
   });
