@@ -18,6 +18,7 @@ interface Shown {
     readonly rows: number;
     readonly halfLifeSeconds: number | null;
   };
+  readonly drift: { readonly pane: string | null; readonly ratio: number | null; readonly alarm: boolean };
 }
 
 describe('geoflock models', function () {
@@ -90,5 +91,37 @@ describe('geoflock models', function () {
       .map((line) => JSON.parse(line) as { readonly kind: string; readonly weight: number });
     expect(models.map(({ kind, weight }) => [kind, weight])).to.deep.include(['live', 2]);
     expect(list.stderr).to.equal(`${String(models.length)} models\n`);
+  });
+
+  it('tell of drift: of the pane that is complete, and of an alarm in the history', async () => {
+    // Two places; in the last two hours everybody is at two others.
+    const rows = Array.from({ length: 10 * 120 }, (_, n) => {
+      const [hour, second] = [Math.floor(n / 120), n % 60];
+      const time = `0${String(hour)}:${String(Math.floor((n % 120) / 60))}0:${String(second).padStart(2, '0')}`;
+      return row(time, (n % 2 === 0 ? 2 : 40) + (hour < 8 ? 0 : 9) + 0.001 * second);
+    });
+    box.put('a.csv', [HEADER, ...rows, ''].join('\n'));
+    const running = box.start([], {
+      GEOFLOCK_CLUSTERING_K: '2',
+      GEOFLOCK_MODEL_EVERY: '100ms',
+      GEOFLOCK_CHECKPOINT_EVERY: '100ms',
+    });
+    const path = box.at('report', 'model.json');
+    await eventually(() => {
+      const { drift } = JSON.parse(fs.readFileSync(path, 'utf8')) as { drift: { alarm: boolean } };
+      expect(drift.alarm).to.equal(true);
+    }, 40_000);
+    running.child.kill('SIGTERM');
+    await running.ended;
+    const history = await box.ask(['models', 'history']);
+    expect(history.stdout).to.match(
+      /^\S+Z\tdrift\talarm\trows from 2026-01-01T08:00:00.000Z on cost \d+\.\d\d times as much as at the clusters/m,
+    );
+    const text = await box.ask(['models', 'show', '--k', '2']);
+    expect(text.stdout).to.match(
+      /^drift {5}ALARM since 2026-01-01T08:00:00.000Z: rows from 2026-01-01T08:00:00.000Z on cost /m,
+    );
+    const before = await show('--k', '2', '--as-of', '2026-01-01T08:00:00Z');
+    expect(before.drift).to.deep.include({ pane: '2026-01-01T07:00:00.000Z', alarm: false, reason: null });
   });
 });
