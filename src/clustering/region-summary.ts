@@ -257,6 +257,9 @@ export function decodeParts(
     }
     return paneOf(name, bytes, root);
   });
+  if (!panes.every(({ span }, at) => at === 0 || follows(span, panes[at - 1]?.span))) {
+    throw new SummaryFormatError('a region summary is damaged: its panes are not in their order');
+  }
   const rows = panes.reduce((total, pane) => total + pane.rows, 0);
   const latest = panes.reduce((time, pane) => Math.max(time, pane.latest), -Infinity);
   if (rows !== head.rows || latest !== head.watermark) {
@@ -265,4 +268,8 @@ export function decodeParts(
     );
   }
   return { head, panes };
+}
+
+function follows(span: PaneSpan, before: PaneSpan | undefined): boolean {
+  return before !== undefined && span.name !== REST && span.from >= before.to;
 }

@@ -34,6 +34,11 @@ function restored(summary: RegionSummary, own = options): RegionSummary {
   return RegionSummary.decode(partsOf(summary), own);
 }
 
+/** Of an encoded pane. */
+function rowsOf(bytes: Uint8Array): number {
+  return new DataView(bytes.buffer, bytes.byteOffset).getFloat64(8, true);
+}
+
 function caught(action: () => unknown): unknown {
   try {
     action();
@@ -211,6 +216,27 @@ describe('RegionSummary', () => {
       }),
       { numRuns: 2000 },
     );
+  });
+
+  it('refuses a head that names a pane twice, or not in their order', () => {
+    const parts = partsOf(folded());
+    const [, ...panes] = parts.keys();
+    const [first = '', second = '', third = ''] = panes;
+    // As many rows as there are, and the newest: only the names are wrong.
+    const equal = new Map([...parts, [third, parts.get(second) as Uint8Array]]);
+    const refused: [ReadonlyMap<string, Uint8Array>, string[]][] = [
+      [equal, [first, second, second, ...panes.slice(3)]],
+      [parts, [second, first, ...panes.slice(2)]],
+      [parts, [first, first, ...panes.slice(1)]],
+    ];
+    for (const [stored, names] of refused) {
+      const total = names.reduce((sum, name) => sum + rowsOf(stored.get(name) as Uint8Array), 0);
+      const head = encodeHead({ region, level, rows: total, watermark: Math.max(...time), panes: names });
+      expect(() => RegionSummary.decode(new Map([...stored, ['head', head]]), options)).to.throw(
+        SummaryFormatError,
+        'not in their order',
+      );
+    }
   });
 
   it('refuses a head that names what is no pane', () => {
