@@ -4,6 +4,7 @@ import { openEmbeddedBroker } from './broker/embedded/broker.ts';
 import { kafkaConnection } from './config/kafka-connection.ts';
 import type { Configuration } from './config/schema.ts';
 import { paneGridOf } from './clustering-options.ts';
+import { regionAlgorithmOf } from './region-algorithm.ts';
 import type { Clock } from './system/clock.ts';
 import type { Logger } from './system/logger.ts';
 
@@ -57,9 +58,11 @@ async function openKafka(configuration: Configuration, options: OpenBrokerOption
 }
 
 /** What makes other summaries, or publishes a file twice, where replicas of one group do not agree on it. */
-function fingerprintOf({ clustering, ingest, regions, topics }: Configuration): string {
+function fingerprintOf(configuration: Configuration): string {
+  const { clustering, ingest, regions, topics } = configuration;
   const { exponent, widths } = paneGridOf({ clustering, regions });
   return [
+    `clustering.algorithm ${regionAlgorithmOf(configuration).description}`,
     `ingest.ownership ${ingest.ownership}`,
     `regions.features ${String(regions.features)}`,
     `regions.lateness ${String(regions.lateness ?? 'off')}`,

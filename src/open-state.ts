@@ -1,8 +1,10 @@
+import { checkAlgorithms } from './actors/stored-algorithm.ts';
 import { checkRegionLevel } from './actors/region-level.ts';
 import { CREATED_PREFIX, type TopicNames, topicNames, topicSpecs } from './actors/topics.ts';
 import { withContestedWriter } from './actors/writer-race.ts';
 import type { Broker } from './broker/broker.ts';
 import type { Configuration } from './config/schema.ts';
+import { regionAlgorithmOf } from './region-algorithm.ts';
 import type { openBroker } from './open-broker.ts';
 import type { Clock, Random } from './system/clock.ts';
 import type { Logger } from './system/logger.ts';
@@ -41,6 +43,15 @@ export async function openState(
       await markAsOurs(broker, topics, { clock, random });
     }
     await checkRegionLevel(broker, topics.regions, settings.partitions, regions.level);
+    if (missing === 'create') {
+      // Whoever only looks reads what is there, and whoever rewinds is about to change it.
+      await checkAlgorithms(
+        broker,
+        topics,
+        settings.partitions,
+        regionAlgorithmOf(configuration).description,
+      );
+    }
     return broker;
   } catch (error) {
     await broker.close();

@@ -4,6 +4,7 @@ import {
   FencedError,
   NotOwnerError,
   RecordTooLargeError,
+  TopicMismatchError,
   TopicLostError,
   UnknownOutcomeError,
 } from '../broker/errors.ts';
@@ -70,6 +71,7 @@ export function isBeyondRestart(error: unknown): boolean {
   return (
     error instanceof TopicLostError ||
     error instanceof AccessDeniedError ||
-    error instanceof RecordTooLargeError
+    error instanceof RecordTooLargeError ||
+    error instanceof TopicMismatchError
   );
 }

@@ -24,6 +24,7 @@ import type { Broker } from '../broker/broker.ts';
 import type { Model } from '../clustering/model.ts';
 import type { Configuration } from '../config/schema.ts';
 import { driftOptionsOf, modelOptionsOf, paneGridOf, timeOptionsOf } from '../clustering-options.ts';
+import { regionAlgorithmOf } from '../region-algorithm.ts';
 import { TOPIC_LAYOUT } from '../rows/kernel.ts';
 import { maxTopicLineBytes } from '../rows/topic-line.ts';
 import { createTypeScriptKernel } from '../rows/typescript-kernel.ts';
@@ -261,7 +262,7 @@ function partitionSettings(configuration: Configuration): PartitionSettings {
     checkpointEveryMs: checkpoint.every,
     checkpointRows: checkpoint.rows,
     level: regions.level,
-    summary: { features: regions.features, grid: paneGridOf(configuration) },
+    algorithm: regionAlgorithmOf(configuration),
     latenessMs: regions.lateness ?? Infinity,
     maxFutureMs: source.maxFuture,
     startPosition: partitions.startPosition,

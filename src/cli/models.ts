@@ -1,5 +1,5 @@
 import type { ModelEvent } from '../actors/centroid-aggregator/messages.ts';
-import { modelAt, RewindUnderWayError } from '../actors/models/model-at.ts';
+import { modelAt, RewindUnderWayError, TimeNotKeptError } from '../actors/models/model-at.ts';
 import { type KeptModel, publishedModels } from '../actors/models/published-models.ts';
 import type { DriftEvent } from '../clustering/drift.ts';
 import { serializeModel } from '../clustering/geojson.ts';
@@ -41,7 +41,7 @@ export async function showModelCommand(
       output.out(`${lines.join('\n')}\n`);
       return EXIT_OK;
     } catch (error) {
-      if (!(error instanceof RewindUnderWayError)) {
+      if (!(error instanceof RewindUnderWayError || error instanceof TimeNotKeptError)) {
         throw error;
       }
       output.err(`geoflock: ${error.message}\n`);

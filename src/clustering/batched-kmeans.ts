@@ -1,6 +1,6 @@
 import { MAX_REGION_LEVEL, regionAddress, regionCount, regionOf } from '../geo/s2.ts';
-import type { FeatureVisitor } from './feature-nodes.ts';
 import { FoldError, InvalidPointError, SummaryFormatError, UNIT_TOLERANCE } from './features.ts';
+import type { RegionState, StatePart } from './region-state.ts';
 import { StreamingKMeans, type StreamingKMeansOptions } from './streaming-kmeans.ts';
 
 /**
@@ -9,18 +9,22 @@ import { StreamingKMeans, type StreamingKMeansOptions } from './streaming-kmeans
  * that is not complete yet. Batch b holds the rows with the ordinals [b batchRows, (b + 1) batchRows):
  * neither fetches nor clocks nor checkpoints leave a trace in it.
  *
- * Bytes (little-endian): format version 1, 7 zero bytes, float64 rows, float64 watermark, uint32 region,
- * uint32 level, uint32 batchRows, uint32 zero, then x, y, z of each waiting row (rows modulo batchRows)
- * as float64, then the streaming k-means (`streaming-kmeans-format.ts`).
+ * Bytes (little-endian): format version 1, 1 if first centers were given weight (else 0), 6 zero bytes,
+ * float64 rows, float64 watermark, uint32 region, uint32 level, uint32 batchRows, uint32 zero, float64 weight
+ * displaced, then x, y, z of each waiting row (rows modulo batchRows) as float64, then the streaming k-means
+ * (`streaming-kmeans-format.ts`).
  */
 const FORMAT_VERSION = 1;
 
-const HEADER_BYTES = 40;
+const HEADER_BYTES = 48;
+
+/** The one part that is stored. */
+export const KMEANS = 'kmeans';
 
 const DIMENSION = 3;
 
-/** Most rows of a batch: each may wait in memory and in a checkpoint, with 24 bytes. */
-const MAX_BATCH_ROWS = 1_000_000;
+/** Most rows of a batch: each may wait in memory and in a checkpoint, with 24 bytes, and all are folded at once. */
+export const MAX_BATCH_ROWS = 10_000;
 
 const FIRST_CAPACITY = 16;
 
@@ -29,27 +33,45 @@ export interface BatchedKMeansOptions extends Omit<StreamingKMeansOptions, 'dime
   readonly batchRows: number;
 }
 
-export class BatchedKMeans {
+interface Place {
+  readonly region: number;
+  readonly level: number;
+}
+
+/** What stands before the waiting rows. */
+export interface KMeansHead extends Place {
+  readonly rows: number;
+  readonly watermark: number;
+  readonly batchRows: number;
+  readonly displaced: number;
+  readonly weighted: boolean;
+}
+
+export class BatchedKMeans implements RegionState {
   /** Index of the region (`src/geo/s2.ts`) at `level`. */
   readonly region: number;
   readonly level: number;
   readonly batchRows: number;
   readonly model: StreamingKMeans;
+  /** First centers were given weight: they count like rows at their places, which may be outside of the region. */
+  readonly weighted: boolean;
   /** The waiting rows, one after another; grows up to a batch. */
   private waiting = new Float64Array(FIRST_CAPACITY * DIMENSION);
   private folded = 0;
   private latest = -Infinity;
+  private moved = 0;
 
-  private constructor(region: number, level: number, batchRows: number, model: StreamingKMeans) {
-    this.region = region;
-    this.level = level;
+  private constructor(place: Place, batchRows: number, model: StreamingKMeans, weighted: boolean) {
+    this.region = place.region;
+    this.level = place.level;
     this.batchRows = batchRows;
     this.model = model;
+    this.weighted = weighted;
   }
 
   /**
    * @throws RangeError for an unknown region, an option out of its range, or a first center that has
-   * weight and lies outside the unit ball, where no mean of unit vectors is.
+   * weight and is no unit vector: it counts like a row.
    */
   static empty(region: number, level: number, options: BatchedKMeansOptions): BatchedKMeans {
     const { batchRows } = options;
@@ -60,10 +82,11 @@ export class BatchedKMeans {
       );
     }
     const model = StreamingKMeans.create({ ...options, dimension: DIMENSION });
-    if (!hasMeansOfUnitVectors(model)) {
-      throw new RangeError('a first center that has weight lies outside the unit ball');
+    if (!everyWeighted(model, (squared) => Math.abs(squared - 1) < UNIT_TOLERANCE)) {
+      throw new RangeError('a first center that has weight is not a unit vector');
     }
-    return new BatchedKMeans(region, level, batchRows, model);
+    const weighted = model.weights.some((weight) => weight > 0);
+    return new BatchedKMeans({ region, level }, batchRows, model, weighted);
   }
 
   /** Ordinal of the last folded row: the number of accepted rows. */
@@ -74,6 +97,16 @@ export class BatchedKMeans {
   /** Rows of the batch that is not complete: no center shows them yet. */
   get waitingRows(): number {
     return this.folded % this.batchRows;
+  }
+
+  /** The waiting rows' unit vectors, x, y, z of one after another: to be read, and only until the next fold. */
+  get waitingPoints(): Float64Array {
+    return this.waiting.subarray(0, this.waitingRows * DIMENSION);
+  }
+
+  /** Of the centers' weight: what clusters weighed that were given up, and counts where others were split. */
+  get displaced(): number {
+    return this.moved;
   }
 
   /** Greatest event time folded, ms since the epoch; -Infinity before the first row. */
@@ -110,24 +143,14 @@ export class BatchedKMeans {
       this.latest = Math.max(this.latest, time[row] as number);
       this.folded++;
       if (this.waitingRows === 0) {
-        this.model.update(this.waiting, this.batchRows);
+        this.moved *= this.model.discountOf(this.batchRows);
+        this.moved += this.model.update(this.waiting, this.batchRows);
       }
     }
   }
 
-  /**
-   * Visits the centers that have weight, by ascending index, as features: the decayed number of rows,
-   * their mean (inside the unit ball), and an SSE of 0, because Spark's rule keeps none. So the cost and
-   * its bounds cannot be told from them, and the waiting rows are not in them.
-   */
-  forEachFeature(visit: FeatureVisitor): void {
-    const { centers, weights } = this.model;
-    weights.forEach((weight, c) => {
-      if (weight > 0) {
-        const at = c * DIMENSION;
-        visit(weight, centers[at] as number, centers[at + 1] as number, centers[at + 2] as number, 0);
-      }
-    });
+  parts(): readonly StatePart[] {
+    return [{ name: KMEANS, revision: this.folded, encode: () => this.encode() }];
   }
 
   /** The exact state; equal states give equal bytes. */
@@ -138,11 +161,13 @@ export class BatchedKMeans {
     const bytes = new Uint8Array(modelAt + model.length);
     const view = new DataView(bytes.buffer);
     bytes[0] = FORMAT_VERSION;
+    bytes[1] = this.weighted ? 1 : 0;
     view.setFloat64(8, this.folded, true);
     view.setFloat64(16, this.latest, true);
     view.setUint32(24, this.region, true);
     view.setUint32(28, this.level, true);
     view.setUint32(32, this.batchRows, true);
+    view.setFloat64(40, this.moved, true);
     for (let index = 0; index < values; index++) {
       view.setFloat64(HEADER_BYTES + 8 * index, this.waiting[index] as number, true);
     }
@@ -155,37 +180,28 @@ export class BatchedKMeans {
    * @throws SummaryFormatError when the bytes are damaged or of an unknown version.
    */
   static decode(bytes: Uint8Array): BatchedKMeans {
-    const version = bytes[0];
-    if (version !== undefined && version !== FORMAT_VERSION) {
-      throw new SummaryFormatError(
-        `batched k-means has format version ${String(version)}; this program reads version ${String(FORMAT_VERSION)}`,
-      );
-    }
-    check(bytes.length >= HEADER_BYTES, 'its header is cut');
+    const {
+      batchRows,
+      displaced,
+      region,
+      level,
+      rows: folded,
+      watermark,
+      weighted,
+    } = decodeKMeansHead(bytes);
     const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-    const folded = view.getFloat64(8, true);
-    const latest = view.getFloat64(16, true);
-    const region = view.getUint32(24, true);
-    const level = view.getUint32(28, true);
-    const batchRows = view.getUint32(32, true);
-    check(
-      view.getUint32(0, true) === FORMAT_VERSION &&
-        view.getUint32(4, true) === 0 &&
-        view.getUint32(36, true) === 0,
-      'its header is damaged',
-    );
-    check(level <= MAX_REGION_LEVEL && region < regionCount(level), 'its root is no region');
-    check(isBatchSize(batchRows), 'its batch size is out of range');
-    check(Number.isSafeInteger(folded) && folded >= 0, 'its row count is no number of rows');
-    check(folded === 0 ? latest === -Infinity : Number.isFinite(latest), 'its watermark is no time');
     const values = (folded % batchRows) * DIMENSION;
     const modelAt = HEADER_BYTES + 8 * values;
     check(bytes.length >= modelAt, 'its waiting rows are cut');
     const model = StreamingKMeans.decode(bytes.subarray(modelAt));
-    check(model.dimension === DIMENSION && hasMeansOfUnitVectors(model), 'its centers are not on the earth');
+    check(
+      // Every center that has weight is a mean of unit vectors.
+      model.dimension === DIMENSION && everyWeighted(model, (squared) => squared < 1 + UNIT_TOLERANCE),
+      'its centers are not on the earth',
+    );
     check(model.started || folded < batchRows, 'it has no centers after its first batch');
 
-    const restored = new BatchedKMeans(region, level, batchRows, model);
+    const restored = new BatchedKMeans({ region, level }, batchRows, model, weighted);
     restored.ensureRoom(values);
     for (let index = 0; index < values; index++) {
       restored.waiting[index] = view.getFloat64(HEADER_BYTES + 8 * index, true);
@@ -196,7 +212,8 @@ export class BatchedKMeans {
       check(restored.problemOf(x, y, z) === undefined, 'a waiting row is not in its region');
     }
     restored.folded = folded;
-    restored.latest = latest;
+    restored.latest = watermark;
+    restored.moved = displaced;
     return restored;
   }
 
@@ -222,15 +239,54 @@ export class BatchedKMeans {
   }
 }
 
+/**
+ * What the first bytes that `BatchedKMeans.encode` wrote say; the others may be missing.
+ * @throws SummaryFormatError when they are damaged or of an unknown version.
+ */
+export function decodeKMeansHead(bytes: Uint8Array): KMeansHead {
+  const version = bytes[0];
+  if (version !== undefined && version !== FORMAT_VERSION) {
+    throw new SummaryFormatError(
+      `batched k-means has format version ${String(version)}; this program reads version ${String(FORMAT_VERSION)}`,
+    );
+  }
+  check(bytes.length >= HEADER_BYTES, 'its header is cut');
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  const weighted = view.getUint8(1);
+  const rows = view.getFloat64(8, true);
+  const watermark = view.getFloat64(16, true);
+  const region = view.getUint32(24, true);
+  const level = view.getUint32(28, true);
+  const batchRows = view.getUint32(32, true);
+  const displaced = view.getFloat64(40, true);
+  check(
+    weighted <= 1 &&
+      view.getUint16(2, true) === 0 &&
+      view.getUint32(4, true) === 0 &&
+      view.getUint32(36, true) === 0,
+    'its header is damaged',
+  );
+  check(level <= MAX_REGION_LEVEL && region < regionCount(level), 'its root is no region');
+  check(isBatchSize(batchRows), 'its batch size is out of range');
+  check(Number.isSafeInteger(rows) && rows >= 0, 'its row count is no number of rows');
+  check(rows === 0 ? watermark === -Infinity : Number.isFinite(watermark), 'its watermark is no time');
+  // -0 is not what is written.
+  check(displaced >= 0 && displaced < Infinity && !Object.is(displaced, -0), 'its displaced weight is none');
+  return { region, level, rows, watermark, batchRows, displaced, weighted: weighted === 1 };
+}
+
 function isBatchSize(batchRows: number): boolean {
   return Number.isInteger(batchRows) && batchRows >= 1 && batchRows <= MAX_BATCH_ROWS;
 }
 
-/** Whether every center that has weight is in the unit ball, as means of unit vectors are. */
-function hasMeansOfUnitVectors({ centers, weights }: StreamingKMeans): boolean {
+/** Whether the squared length of every center that has weight is as wanted. */
+function everyWeighted(
+  { centers, weights }: StreamingKMeans,
+  wanted: (squaredLength: number) => boolean,
+): boolean {
   return weights.every((weight, c) => {
     const center = centers.subarray(c * DIMENSION, (c + 1) * DIMENSION);
-    return weight === 0 || center.reduce((sum, value) => sum + value * value, 0) < 1 + UNIT_TOLERANCE;
+    return weight === 0 || wanted(center.reduce((sum, value) => sum + value * value, 0));
   });
 }
 

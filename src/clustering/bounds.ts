@@ -1,8 +1,7 @@
+import type { CellAddress } from '../geo/s2.ts';
 import type { UnitVector } from '../geo/sphere.ts';
 import { CellRivals, Descent, type Patch, patchOf } from './cell-rivals.ts';
 import { greatestExcess, greatestExcessOfAny, type Lead } from './excess.ts';
-import type { CellFeature } from './feature-nodes.ts';
-import type { FeatureTree } from './feature-tree.ts';
 import type { Steps } from './slices.ts';
 
 /** Between these lies the cost of the raw rows: of each its squared chord to the nearest of the centers. */
@@ -11,9 +10,42 @@ export interface CostBounds {
   readonly upper: number;
 }
 
+/** What is known of the rows behind a feature. */
+export type BoundedFeature = ConfinedFeature | ScatteredFeature;
+
+interface ConfinedFeature {
+  readonly weight: number;
+  readonly mean: UnitVector;
+  readonly sse: number;
+  /** All rows are in it. */
+  readonly cell: CellAddress;
+  /** Undefined: the rows count 1 each, and only their merging (`FeatureTree`) was rounded. */
+  readonly doubt?: Doubt;
+}
+
+interface ScatteredFeature extends Omit<ConfinedFeature, 'cell'> {
+  /** The rows may be anywhere. */
+  readonly cell: undefined;
+  readonly doubt: Doubt;
+}
+
+/** Of rows that count any amount each: how far mean and SSE may be from theirs. */
+export interface Doubt {
+  /** Length of the error of the mean. */
+  readonly drift: number;
+  /** Error of the SSE, for each unit of weight. */
+  readonly sse: number;
+}
+
+export interface CostTerms {
+  cellFeatures(): Iterable<BoundedFeature>;
+  /** Of the weight of the features: so much may be that of rows that are elsewhere. Default 0. */
+  readonly displaced?: number;
+}
+
 /** Rows that were folded one by one, and how much each of them counts. */
 export interface CostSource {
-  readonly tree: FeatureTree;
+  readonly tree: CostTerms;
   /** 0, or between 1e-200 and 1e100. Default 1. */
   readonly factor?: number;
 }
@@ -26,6 +58,8 @@ const OPERATIONS = 16;
 const UNDERFLOW = 1e-60;
 /** Distances between two yields: about half a millisecond. */
 const DISTANCES_PER_STEP = 50_000;
+/** Squared chord of antipodes, and more than any row's to its nearest center inside the unit ball. */
+const FARTHEST = 4 * (1 + 1e-6);
 /** What a feature takes beside its distances, in distances. */
 const FEATURE_WORK = 50;
 /** What `greatestExcessOfAny` takes a lead, in distances. */
@@ -34,8 +68,8 @@ const EXCESS_WORK = 500;
 /**
  * Bounds of the cost of the rows that the trees were made of, one by one and each of weight 1, or by absorbing
  * trees made like that (not of features given by their means, whose rows may be outside the mean's cell), with
- * respect to `centers`, none longer than 1000: the sum over the trees of `factor` times the rows' squared
- * chords.
+ * respect to `centers`, none longer than 1000 (than 1, where weight is `displaced`): the sum over the trees of
+ * `factor` times the rows' squared chords.
  * They hold for certain: what was merged in the trees, and rounding, are in them, outwards.
  *
  * The rows of a feature (weight w, mean m, SSE e) would cost exactly `w |m - c|^2 + e` at the center c that is
@@ -52,6 +86,11 @@ const EXCESS_WORK = 500;
  * A center that leads nowhere in one of the two saves nothing. If all others are like that, the rows'
  * cost is certain. What leads nowhere in a cell does not do so in the cells inside: on the way down the tree
  * the centers become fewer.
+ *
+ * Of rows that do not count the same nothing is known but mean, SSE and cell: the first of the two places is
+ * left out. Without a cell there is only the triangle inequality: a row is as near to its nearest center as m
+ * is to its own, give or take the row's distance to m, and by Minkowski so are the roots of the weighted sums of
+ * squares: the rows cost at least `(sqrt(w |m - c|^2) - sqrt(e))^2`.
  */
 export function* costBoundsOf(
   sources: readonly CostSource[],
@@ -66,8 +105,10 @@ export function* costBoundsOf(
   let step = DISTANCES_PER_STEP;
   for (const { factor = 1, tree } of sources) {
     const descent = new Descent(rivals);
+    sums.slack += factor * FARTHEST * (tree.displaced ?? 0);
     for (const feature of tree.cellFeatures()) {
-      add(sums, rivals, descent.enter(feature.cell), feature, factor);
+      const left = feature.cell === undefined ? rivals.everyone : descent.enter(feature.cell);
+      add(sums, rivals, left, feature, factor);
       features++;
       if (rivals.distances + features * FEATURE_WORK >= step) {
         step += DISTANCES_PER_STEP;
@@ -89,25 +130,61 @@ interface Sums {
 }
 
 /** Adds a feature whose rows each have their nearest center among `left`. */
-function add(sums: Sums, rivals: CellRivals, left: Int32Array, feature: CellFeature, factor: number): void {
+function add(
+  sums: Sums,
+  rivals: CellRivals,
+  left: Int32Array,
+  feature: BoundedFeature,
+  factor: number,
+): void {
   const { mean, sse, weight } = feature;
   const own = rivals.nearest(left, mean);
   const squared = rivals.squared[own] as number;
-  const drift = driftOf(weight);
-  // By how much the root of the SSE may be wrong: Cauchy and Schwarz over at most weight - 1 merges, in
-  // which the lesser weights add up to no more than weight * log2(weight).
-  const blur = Math.sqrt(weight * (1 + Math.log2(weight))) * drift;
-  const spread = Math.sqrt(sse) + blur;
+  const errors = errorsOf(feature);
+  const { drift } = errors;
   const cost = weight * squared + sse;
-  const saved = left.length === 1 ? 0 : weight * mostSaved(rivals, left, own, feature, spread);
+  let saved = 0;
+  if (left.length > 1) {
+    saved =
+      feature.cell === undefined
+        ? cost - leastAnywhere(weight, squared, errors)
+        : weight * mostSaved(rivals, left, own, feature, errors);
+  }
   sums.lower += factor * Math.max(0, cost - saved);
   sums.upper += factor * cost;
   sums.slack +=
     factor *
     (weight * drift * (2 * Math.sqrt(squared) + drift) +
-      4 * blur * spread +
+      errors.sse +
       OPERATIONS * ROUNDING * (cost + saved) +
       UNDERFLOW);
+}
+
+interface Errors {
+  /** How far the mean may be from that of the rows. */
+  readonly drift: number;
+  /** The root of the SSE is at most this. */
+  readonly spread: number;
+  /** By how much the SSE may be wrong. */
+  readonly sse: number;
+}
+
+function errorsOf({ doubt, sse, weight }: BoundedFeature): Errors {
+  if (doubt !== undefined) {
+    const wrong = weight * doubt.sse;
+    return { drift: doubt.drift, spread: Math.sqrt(sse + wrong), sse: wrong };
+  }
+  const drift = driftOf(weight);
+  // By how much the root of the SSE may be wrong: Cauchy and Schwarz over at most weight - 1 merges, in
+  // which the lesser weights add up to no more than weight * log2(weight).
+  const blur = Math.sqrt(weight * (1 + Math.log2(weight))) * drift;
+  const spread = Math.sqrt(sse) + blur;
+  return { drift, spread, sse: 4 * blur * spread };
+}
+
+/** What rows cost at least whose mean has this squared distance to its nearest center, wherever they are. */
+function leastAnywhere(weight: number, squared: number, { drift, spread }: Errors): number {
+  return Math.max(0, Math.sqrt(weight) * (Math.sqrt(squared) - drift) - spread) ** 2;
 }
 
 /** What a row saves at most, on average, by going to the nearest of `left` and not to `own`. */
@@ -115,11 +192,11 @@ function mostSaved(
   rivals: CellRivals,
   left: Int32Array,
   own: number,
-  { cell, weight }: CellFeature,
-  spread: number,
+  { cell, doubt, weight }: ConfinedFeature,
+  { drift, spread }: Errors,
 ): number {
-  const drift = driftOf(weight);
-  const radius = spread * Math.sqrt((weight - 1) / weight);
+  // Samuelson's ball is one of rows that count the same.
+  const radius = doubt === undefined ? spread * Math.sqrt((weight - 1) / weight) : Infinity;
   const variance = (spread * spread) / weight;
   const squared = rivals.squared[own] as number;
   const leads: Lead[] = [];

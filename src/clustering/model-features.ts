@@ -1,7 +1,15 @@
 import { allocateFeatures, type FeatureColumns, FEATURES_PER_STEP } from './features.ts';
+import type { CostTerms } from './bounds.ts';
 import { FeatureTree } from './feature-tree.ts';
+import type { FeatureVisitor } from './feature-nodes.ts';
 import { mergeRuns } from './runs.ts';
 import { finish, type Steps } from './slices.ts';
+
+/** Features of one region's rows, in a fixed order. */
+export interface FeatureSource extends CostTerms {
+  readonly count: number;
+  forEachFeature(visit: FeatureVisitor): void;
+}
 
 /** One region's features and their place in the fixed order: by region, then by partition, then by time. */
 export interface ModelSource {
@@ -9,7 +17,7 @@ export interface ModelSource {
   readonly partition: number;
   /** When their event times begin, ms since the epoch. Default -Infinity. */
   readonly pane?: number;
-  readonly tree: FeatureTree;
+  readonly tree: FeatureSource;
   /** Each row counts so much, above 0. Default 1. */
   readonly factor?: number;
 }

@@ -1,12 +1,23 @@
-import type { ModelSource } from './model-features.ts';
-import type { Pane } from './pane.ts';
+import type { FeatureSource, ModelSource } from './model-features.ts';
+import type { PaneSpan } from './panes.ts';
+
+/** Rows of one region that are of one age for a model. */
+export interface ModelPane {
+  readonly span: PaneSpan;
+  readonly tree: FeatureSource & { readonly memoryBytes: number };
+  readonly rows: number;
+  /** Least, greatest and mean event time of the rows, ms since the epoch; -Infinity where it is not known. */
+  readonly earliest: number;
+  readonly latest: number;
+  readonly meanTime: number;
+}
 
 /** A pane and whose it is. */
 export interface PlacedPane {
   readonly region: number;
   /** Input partition of its rows. */
   readonly partition: number;
-  readonly pane: Pane;
+  readonly pane: ModelPane;
 }
 
 /** Which rows a model is of, and how much an older one counts. */
@@ -77,7 +88,7 @@ export function countedAt(panes: readonly PlacedPane[], options: TimeOptions): C
   const past = to === undefined ? panes : panes.filter(({ pane }) => pane.latest < to);
   const watermark = past.reduce((latest, { pane }) => Math.max(latest, pane.latest), -Infinity);
   const from = windowMs === undefined || past.length === 0 ? undefined : uncut(past, watermark - windowMs);
-  const factorOf = (pane: Pane): number => {
+  const factorOf = (pane: ModelPane): number => {
     const factor = halfLifeMs === undefined ? 1 : 2 ** (-(watermark - pane.meanTime) / halfLifeMs);
     return factor < LEAST_FACTOR ? 0 : factor;
   };

@@ -1,7 +1,9 @@
-import { regionAddress } from '../geo/s2.ts';
+import { type CellAddress, regionAddress } from '../geo/s2.ts';
 import { FoldError, InvalidPointError, SummaryFormatError } from './features.ts';
 import { Pane } from './pane.ts';
 import { type PaneGrid, type PaneSpan, paneAt, paneBoundaries, REST, restBefore } from './panes.ts';
+import type { ModelPane } from './model-time.ts';
+import type { RegionState, StatePart } from './region-state.ts';
 import { decodeHead, decodePane, encodeHead, encodePane, HEAD, type SummaryHead } from './summary-format.ts';
 
 /** How a summary is kept; a change takes effect on the rows to come, and on what is merged from then on. */
@@ -11,20 +13,12 @@ export interface SummaryOptions {
   readonly features: number;
 }
 
-/** A part of a summary as it is stored: its head, or one of its panes. */
-export interface SummaryPart {
-  readonly name: string;
-  /** The same name and revision: the same bytes. */
-  readonly revision: number;
-  readonly encode: () => Uint8Array;
-}
-
 /**
  * What a region actor keeps of one (input partition, cell): the clustering features of the accepted rows by
  * panes of event time, how many rows they are, and the watermark, the greatest event time seen. It is a pure
  * function of the sequence of its rows: neither batches nor checkpoints leave a trace in it.
  */
-export class RegionSummary {
+export class RegionSummary implements RegionState {
   /** Index of the region (`src/geo/s2.ts`) at `level`. */
   readonly region: number;
   readonly level: number;
@@ -57,7 +51,7 @@ export class RegionSummary {
    * @throws SummaryFormatError when they are damaged, of an unknown version, or not all there.
    */
   static decode(parts: ReadonlyMap<string, Uint8Array>, options: SummaryOptions): RegionSummary {
-    const { head, panes } = decodeParts(parts);
+    const { head, panes } = decodeParts(parts, decodePane);
     const summary = new RegionSummary(head.region, head.level, options);
     summary.folded = head.rows;
     summary.latest = head.watermark;
@@ -106,8 +100,8 @@ export class RegionSummary {
     }
   }
 
-  /** All that there is to store, the head first. */
-  parts(): readonly SummaryPart[] {
+  /** The head, then each pane. */
+  parts(): readonly StatePart[] {
     const { kept, latest: watermark, level, region, folded: rows } = this;
     const head = { region, level, rows, watermark, panes: kept.map(({ span }) => span.name) };
     return [
@@ -237,12 +231,12 @@ export class RegionSummary {
  * @param paneOf decodes a pane, or knows it from before.
  * @throws SummaryFormatError as `RegionSummary.decode` does.
  */
-export function decodeParts(
+export function decodeParts<P extends Pick<ModelPane, 'span' | 'rows' | 'latest'>>(
   parts: ReadonlyMap<string, Uint8Array>,
-  paneOf: typeof decodePane = decodePane,
+  paneOf: (name: string, bytes: Uint8Array, root: CellAddress) => P,
 ): {
   readonly head: SummaryHead;
-  readonly panes: Pane[];
+  readonly panes: P[];
 } {
   const stored = parts.get(HEAD);
   if (stored === undefined) {

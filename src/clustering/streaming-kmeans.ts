@@ -114,15 +114,16 @@ export class StreamingKMeans {
   /**
    * Takes one batch: the first `count` rows of `points`, `dimension` coordinates each. An empty batch
    * counts as a batch: it discounts the weights when the unit is batches, and may split a cluster.
+   * @returns the weight of a cluster that was given up and now counts where another one was split; else 0.
    * @throws InvalidPointError when a coordinate is not a number of at most MAX_COORDINATE; nothing changed.
    * @throws RangeError when there are fewer than `count` rows.
    */
-  update(points: Float64Array, count: number): void {
+  update(points: Float64Array, count: number): number {
     const { k, dimension } = this;
     this.checkPoints(points, count);
     if (this.seed !== undefined) {
       if (count === 0) {
-        return;
+        return 0;
       }
       this.centers.set(seedCenters(points, count, k, dimension, new SparkRandom(this.seed)));
       this.seed = undefined;
@@ -140,8 +141,13 @@ export class StreamingKMeans {
       }
     }
     this.search = undefined;
-    this.move(sums, counts, this.timeUnit === 'batches' ? this.decayFactor : this.decayFactor ** count);
-    this.splitForDying();
+    this.move(sums, counts, this.discountOf(count));
+    return this.splitForDying();
+  }
+
+  /** By what a batch of so many points multiplies the weight of what was before it. */
+  discountOf(count: number): number {
+    return this.timeUnit === 'batches' ? this.decayFactor : this.decayFactor ** count;
   }
 
   /**
@@ -203,8 +209,11 @@ export class StreamingKMeans {
     }
   }
 
-  /** Splits the heaviest cluster (the first such) in the place of the lightest when that is dying. */
-  private splitForDying(): void {
+  /**
+   * Splits the heaviest cluster (the first such) in the place of the lightest when that is dying.
+   * @returns what that one weighed.
+   */
+  private splitForDying(): number {
     const { k, dimension, centers, weights } = this;
     let heaviest = 0;
     let lightest = 0;
@@ -219,7 +228,7 @@ export class StreamingKMeans {
     const most = weights[heaviest] as number;
     const least = weights[lightest] as number;
     if (least >= DYING_SHARE * most) {
-      return;
+      return 0;
     }
     weights[heaviest] = (most + least) / 2;
     weights[lightest] = (most + least) / 2;
@@ -229,6 +238,7 @@ export class StreamingKMeans {
       centers[heaviest * dimension + j] = x + apart;
       centers[lightest * dimension + j] = x - apart;
     }
+    return least;
   }
 }
 

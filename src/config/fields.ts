@@ -20,7 +20,7 @@ export interface NumberBounds {
   readonly max?: number;
 }
 
-function within(value: number | undefined, bounds: NumberBounds): value is number {
+export function within(value: number | undefined, bounds: NumberBounds): value is number {
   return (
     value !== undefined && value >= (bounds.min ?? 0) && value <= (bounds.max ?? Number.MAX_SAFE_INTEGER)
   );
@@ -30,7 +30,7 @@ function within(value: number | undefined, bounds: NumberBounds): value is numbe
  * A leaf made from text or a number by `parse`, which answers undefined for what it refuses.
  * Environment variables and flags are text, so every leaf must read text.
  */
-function parsed<T>(expects: string, parse: (value: unknown) => T | undefined): z.ZodType<T> {
+export function parsed<T>(expects: string, parse: (value: unknown) => T | undefined): z.ZodType<T> {
   const schema: z.ZodType<T> = z.unknown().transform((value, context): T => {
     const result = parse(value);
     if (result === undefined) {
@@ -42,7 +42,7 @@ function parsed<T>(expects: string, parse: (value: unknown) => T | undefined): z
   return schema.register(keyFacts, { expects });
 }
 
-function asNumber(value: unknown): number | undefined {
+export function asNumber(value: unknown): number | undefined {
   if (typeof value === 'number') {
     return value;
   }
@@ -77,6 +77,24 @@ export function countOrAuto(bounds: NumberBounds): z.ZodType<number | 'auto'> {
       (number !== undefined && Number.isSafeInteger(number) && within(number, bounds))
       ? (number ?? 'auto')
       : undefined;
+  });
+}
+
+/** A number of at least 0, or nothing (an empty text or null), which reads as null. */
+export function numberOrNone({
+  above,
+  max = Number.MAX_VALUE,
+}: {
+  readonly above?: number;
+  readonly max?: number;
+}): z.ZodType<number | null> {
+  const limits = above === undefined ? ` from 0 to ${String(max)}` : ` above ${String(above)}`;
+  return parsed<number | null>(`a number${limits}, or nothing`, (value) => {
+    if (value === '' || value === null) {
+      return null;
+    }
+    const number = asNumber(value);
+    return within(number, { max }) && number > (above ?? -1) ? number : undefined;
   });
 }
 

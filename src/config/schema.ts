@@ -18,6 +18,7 @@ import {
   wholeNamePattern,
 } from './fields.ts';
 import { kafkaChecks, kafkaSchema } from './kafka-schema.ts';
+import { streamingKMeansChecks, streamingKMeansSchema } from './streaming-kmeans-schema.ts';
 
 /**
  * The whole configuration. Defaults, and what each key means to a user, stand in
@@ -120,6 +121,7 @@ export const configurationSchema = z
       lateness: durationOrOff({ max: tenYears }),
     }),
     clustering: z.strictObject({
+      algorithm: oneOf('summary', 'streaming-kmeans'),
       k: count({ min: 1, max: 10_000 }),
       seed: count({ min: 0, max: 2 ** 32 - 1 }),
       seeds: count({ min: 1, max: 1000 }),
@@ -130,6 +132,7 @@ export const configurationSchema = z
         enabled: flag(),
         window: durationOrAuto({ min: 1000, max: tenYears }),
       }),
+      streamingKMeans: streamingKMeansSchema,
     }),
     model: z.strictObject({ every: duration({ min: 10 }) }),
     supervision: z.strictObject({
@@ -151,7 +154,7 @@ export const configurationSchema = z
     }
   });
 
-type DeepReadonly<T> = T extends RegExp | readonly string[]
+type DeepReadonly<T> = T extends RegExp | number | readonly string[]
   ? T
   : T extends object
     ? { readonly [K in keyof T]: DeepReadonly<T[K]> }
@@ -194,6 +197,7 @@ function* crossChecks(all: Configuration): Generator<readonly [string, string]> 
   if (clustering.features < clustering.k) {
     yield ['clustering.features', `expected at least clustering.k (${String(clustering.k)})`];
   }
+  yield* streamingKMeansChecks(clustering);
   if (supervision.maxBackoff < supervision.initialBackoff) {
     yield ['supervision.maxBackoff', 'expected at least supervision.initialBackoff'];
   }

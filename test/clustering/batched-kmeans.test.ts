@@ -1,10 +1,13 @@
 import { expect } from 'chai';
 import fc from 'fast-check';
-import { BatchedKMeans, type BatchedKMeansOptions } from '../../src/clustering/batched-kmeans.ts';
-import { FeatureTree } from '../../src/clustering/feature-tree.ts';
+import {
+  BatchedKMeans,
+  type BatchedKMeansOptions,
+  decodeKMeansHead,
+} from '../../src/clustering/batched-kmeans.ts';
 import { FoldError, InvalidPointError, SummaryFormatError } from '../../src/clustering/features.ts';
 import { StreamingKMeans } from '../../src/clustering/streaming-kmeans.ts';
-import { regionAddress, regionOf } from '../../src/geo/s2.ts';
+import { regionOf } from '../../src/geo/s2.ts';
 import { cityPoints, within } from './points.ts';
 
 const level = 3;
@@ -65,7 +68,7 @@ describe('BatchedKMeans', () => {
     fc.assert(
       fc.property(
         fc.array(fc.nat(rows), { maxLength: 12 }),
-        fc.constantFrom(1, 2, 5, 97, 100_000),
+        fc.constantFrom(1, 2, 5, 97, 10_000),
         fc.constantFrom('random', 'data'),
         fc.constantFrom('batches', 'points'),
         fc.infiniteStream(fc.boolean()),
@@ -91,29 +94,64 @@ describe('BatchedKMeans', () => {
     );
   });
 
-  it('hands out the centers that have weight as features that an aggregator takes', () => {
-    const features: number[][] = [];
-    const batched = folded(rows, { forgetting: { decayFactor: 1, timeUnit: 'batches' } });
-    const tree = new FeatureTree(regionAddress(region, level), 100);
-    batched.forEachFeature((...feature) => {
-      features.push(feature);
-      tree.insertFeature(...feature);
-    });
-    const { centers, weights } = batched.model;
-    expect(features).to.deep.equal(
-      [...weights].map((weight, c) => [weight, ...centers.subarray(3 * c, 3 * c + 3), 0]),
-    );
-    expect(tree.totalWeight()).to.equal(rows - batched.waitingRows);
-
-    const random = folded(97, { firstCenters: { from: 'random', seed: 1, weight: 0 }, k: 9 });
-    const visited: number[] = [];
-    random.forEachFeature((weight) => visited.push(weight));
-    expect(visited).to.deep.equal([...random.model.weights].filter((weight) => weight > 0));
-    expect(visited.length).to.be.within(1, 8);
+  it('adds up, discounted, what clusters weighed that were given up', () => {
+    // At first all rows are at one place, then all at another: a cluster that gets none dies in the end.
+    const [here, there] = [0, x.findIndex((value) => Math.abs(value - (x[0] as number)) > 1e-3)];
+    const forgetting = { decayFactor: 0.01, timeUnit: 'batches' as const };
+    const change = { k: 2, batchRows: 2, forgetting };
+    const batched = BatchedKMeans.empty(region, level, { ...options, ...change });
+    const model = StreamingKMeans.create({ ...options, ...change, dimension: 3 });
+    let displaced = 0;
+    const seen: number[] = [];
+    for (let batch = 0; batch < 14; batch++) {
+      const rowsOfBatch = batch === 0 ? [here, there] : [there, there];
+      for (const row of rowsOfBatch) {
+        batched.fold(x, y, z, time, row, row + 1);
+      }
+      const points = Float64Array.from(
+        rowsOfBatch.flatMap((row) => [...flat.subarray(3 * row, 3 * row + 3)]),
+      );
+      displaced = displaced * 0.01 + model.update(points, 2);
+      expect(batched.displaced).to.equal(displaced);
+      seen.push(displaced);
+    }
+    expect(seen.slice(0, 3)).to.deep.equal([0, 0, 0]);
+    // 0.01^5 of a row is less than 1e-8 of the two rows and more of the other place.
+    expect(seen.filter((value) => value > 0)).to.not.deep.equal([]);
+    expect(BatchedKMeans.decode(batched.encode()).displaced).to.equal(displaced);
+    expect(folded().displaced).to.equal(0);
   });
 
-  it('has no features before the first complete batch', () => {
-    folded(96).forEachFeature(() => expect.fail('a feature without a batch'));
+  it('knows, also from its bytes, whether first centers were given weight', () => {
+    const given = (weight: number): BatchedKMeans =>
+      folded(10, {
+        k: 1,
+        firstCenters: {
+          from: 'given',
+          centers: Float64Array.of(0, 0.6, 0.8),
+          weights: Float64Array.of(weight),
+        },
+      });
+    for (const weight of [0, 3]) {
+      expect(given(weight).weighted).to.equal(weight > 0);
+      expect(BatchedKMeans.decode(given(weight).encode()).weighted).to.equal(weight > 0);
+    }
+  });
+
+  it('is stored in one part, which changes with its rows', () => {
+    const batched = folded(140);
+    const [part, ...others] = batched.parts();
+    expect([part?.name, part?.revision, others]).to.deep.equal(['kmeans', 140, []]);
+    expect(part?.encode()).to.deep.equal(batched.encode());
+    expect(decodeKMeansHead(batched.encode().subarray(0, 48))).to.deep.equal({
+      region,
+      level,
+      rows: 140,
+      watermark: batched.watermark,
+      batchRows: 97,
+      displaced: 0,
+      weighted: false,
+    });
   });
 
   it('counts exactly the rows before a poison row, by place or by time', () => {
@@ -156,13 +194,13 @@ describe('BatchedKMeans', () => {
   it('refuses options that are out of range', () => {
     const create = (change: Partial<BatchedKMeansOptions>): unknown =>
       BatchedKMeans.empty(region, level, { ...options, ...change });
-    for (const batchRows of [0, 1.5, 1_000_001, Number.NaN]) {
+    for (const batchRows of [0, 1.5, 10_001, Number.NaN]) {
       expect(() => create({ batchRows })).to.throw(RangeError, 'batchRows');
     }
     expect(() => create({ k: 0 })).to.throw(RangeError, 'k 0');
     expect(() => create({ firstCenters: { from: 'random', seed: 1, weight: 1 } })).to.throw(
       RangeError,
-      'unit ball',
+      'unit vector',
     );
     expect(() => BatchedKMeans.empty(384, level, options)).to.throw(RangeError, 'region');
   });
@@ -210,6 +248,20 @@ describe('BatchedKMeans', () => {
           view.setUint8(36, 1);
         },
       ],
+      [
+        'header',
+        9,
+        (view) => {
+          view.setUint8(1, 2);
+        },
+      ],
+      ...[-1, -0, Infinity].map((value): [string, number, (view: DataView) => void] => [
+        'displaced',
+        9,
+        (view) => {
+          view.setFloat64(40, value, true);
+        },
+      ]),
       [
         'region',
         9,
@@ -270,7 +322,7 @@ describe('BatchedKMeans', () => {
         'waiting row',
         9,
         (view) => {
-          view.setFloat64(40, 0.9, true);
+          view.setFloat64(48, 0.9, true);
         },
       ],
       [
@@ -285,16 +337,16 @@ describe('BatchedKMeans', () => {
         'centers',
         97,
         (view) => {
-          view.setUint32(44, 1, true);
-          view.setUint32(48, 15, true);
+          view.setUint32(52, 1, true);
+          view.setUint32(56, 15, true);
         },
       ],
       [
         'centers',
         97,
         (view) => {
-          view.setFloat64(40 + 32, 1, true);
-          view.setFloat64(40 + 40, 1, true);
+          view.setFloat64(48 + 32, 1, true);
+          view.setFloat64(48 + 40, 1, true);
         },
       ],
     ];

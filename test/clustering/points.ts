@@ -63,7 +63,11 @@ export function within(points: Points, region: number, level: number): Points {
 }
 
 /** One summary a region, as the actors keep them. */
-export function sourcesOf({ x, y, z }: Points, limit = 2000, level = 3): ModelSource[] {
+export function sourcesOf(
+  { x, y, z }: Points,
+  limit = 2000,
+  level = 3,
+): (ModelSource & { readonly tree: FeatureTree })[] {
   const trees = new Map<number, FeatureTree>();
   for (let row = 0; row < x.length; row++) {
     const region = regionOf(x[row] as number, y[row] as number, z[row] as number, level);

@@ -1,20 +1,18 @@
-import { byPlace, type PlacedPane } from '../../clustering/model-time.ts';
-import type { Pane } from '../../clustering/pane.ts';
-import { decodeParts } from '../../clustering/region-summary.ts';
+import { byPlace, type ModelPane, type PlacedPane } from '../../clustering/model-time.ts';
+import { formOf } from '../../clustering/region-algorithm.ts';
 import type { Steps } from '../../clustering/slices.ts';
-import { decodePane } from '../../clustering/summary-format.ts';
 
 /** A region's summary as it stands in the table of a partition. */
 export interface EncodedSummary {
   readonly partition: number;
   readonly token: string;
-  /** By their names, see `RegionSummary.parts`. */
+  /** By their names, see `RegionState.parts`. */
   readonly parts: ReadonlyMap<string, Uint8Array>;
 }
 
 interface Decoded {
   readonly bytes: Uint8Array;
-  readonly pane: Pane;
+  readonly pane: ModelPane;
 }
 
 /** Most that is kept, encoded and decoded: 384 regions of 2,000 features are 75 MB. */
@@ -42,13 +40,13 @@ export class DecodedSummaries {
     const kept = new Map<string, Decoded>();
     let bytes = 0;
     for (const { partition, parts, token } of summaries) {
-      const { head, panes } = decodeParts(parts, (name, encoded, root) => {
+      const { panes, region } = formOf(parts).panesOf(parts, (name, encoded, decode) => {
         const key = `${String(partition)}/${token}/${name}`;
         const before = this.#kept.get(key);
         const decoded =
           before !== undefined && sameBytes(before.bytes, encoded)
             ? before
-            : { bytes: encoded, pane: decodePane(name, encoded, root) };
+            : { bytes: encoded, pane: decode() };
         const size = encoded.byteLength + decoded.pane.tree.memoryBytes;
         if (bytes + size <= this.#most) {
           bytes += size;
@@ -56,7 +54,7 @@ export class DecodedSummaries {
         }
         return decoded.pane;
       });
-      placed.push(...panes.map((pane) => ({ region: head.region, partition, pane })));
+      placed.push(...panes.map((pane) => ({ region, partition, pane })));
       yield;
     }
     this.#kept = kept;

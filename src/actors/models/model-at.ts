@@ -2,6 +2,7 @@ import type { Broker } from '../../broker/broker.ts';
 import { type DriftOptions, withDrift } from '../../clustering/drift-at.ts';
 import { type Model, type ModelOptions, modelSteps } from '../../clustering/model.ts';
 import { sourcesAt, type TimeOptions } from '../../clustering/model-time.ts';
+import { formOf } from '../../clustering/region-algorithm.ts';
 import { finishInSlices, type Steps } from '../../clustering/slices.ts';
 import type { Clock } from '../../system/clock.ts';
 import { nextTurn } from '../../system/event-loop.ts';
@@ -31,10 +32,15 @@ export class RewindUnderWayError extends Error {
   override readonly name = 'RewindUnderWayError';
 }
 
+/** The rows that are kept are not told apart by event time. */
+export class TimeNotKeptError extends Error {
+  override readonly name = 'TimeNotKeptError';
+}
+
 /**
  * The canonical model of the rows that are committed now: of all of them, or as it was at a time, as far back
  * as panes are kept. No row is read again for it, and nothing is changed.
- * @throws RewindUnderWayError
+ * @throws RewindUnderWayError, TimeNotKeptError
  */
 export async function modelAt(ports: ModelPorts, settings: ModelSettings): Promise<Model> {
   const { broker, clock, partitions, signal, topics } = ports;
@@ -43,6 +49,13 @@ export async function modelAt(ports: ModelPorts, settings: ModelSettings): Promi
   if (epochs.size > 1) {
     throw new RewindUnderWayError(
       'a rewind is under way: wait until all partitions have begun anew (geoflock run --once does so)',
+    );
+  }
+  if (isTimed(time) && summaries.some(({ parts }) => !formOf(parts).inTime)) {
+    throw new TimeNotKeptError(
+      'the rows are kept with clustering.algorithm streaming-kmeans, which does not tell them apart by event time: ' +
+        'ask without --as-of, --half-life and --window (and set clustering.halfLife and clustering.window to off), ' +
+        'or have all rows counted again with clustering.algorithm summary (`geoflock rewind --to-offset earliest`)',
     );
   }
   const steps = function* (): Steps<Model> {
@@ -56,4 +69,8 @@ export async function modelAt(ports: ModelPorts, settings: ModelSettings): Promi
     sliceMs: SLICE_MS,
     signal,
   });
+}
+
+function isTimed({ asOf, halfLifeMs, windowMs }: TimeOptions): boolean {
+  return asOf !== undefined || halfLifeMs !== undefined || windowMs !== undefined;
 }

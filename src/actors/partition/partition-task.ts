@@ -1,5 +1,5 @@
 import type { Broker, LogRecord, PartitionReader, Writer } from '../../broker/broker.ts';
-import type { SummaryOptions } from '../../clustering/region-summary.ts';
+import type { RegionAlgorithm } from '../../clustering/region-algorithm.ts';
 import { regionCount } from '../../geo/s2.ts';
 import type { RowKernel } from '../../rows/kernel.ts';
 import type { ActorContext, Address } from '../../system/actor.ts';
@@ -34,8 +34,8 @@ export interface PartitionSettings {
   readonly checkpointRows: number;
   /** S2 level of the regions. */
   readonly level: number;
-  /** How a region's summary is kept. */
-  readonly summary: SummaryOptions;
+  /** What a region does with its rows. */
+  readonly algorithm: RegionAlgorithm;
   /** A row may be this much older than the newest one before it of its region. */
   readonly latenessMs: number;
   /** A foreign row's time may be this far ahead of its broker timestamp. */
@@ -117,7 +117,8 @@ export class PartitionTask {
     });
     try {
       const { startPosition } = settings;
-      const restoring = { broker, topics, partition, startPosition, writer, clock, log, signal };
+      const algorithm = settings.algorithm.description;
+      const restoring = { broker, topics, partition, startPosition, algorithm, writer, clock, log, signal };
       const progress = await restoreProgress(restoring);
       // The former incarnation may have ended between its commit and telling so; rows that nobody reads
       // again would fill a bounded log for ever.
@@ -298,7 +299,7 @@ export class PartitionTask {
         partition,
         region,
         level: settings.level,
-        summary: settings.summary,
+        algorithm: settings.algorithm,
         fold: this.#own.fold,
       }),
     );

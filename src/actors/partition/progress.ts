@@ -36,7 +36,12 @@ export interface PartitionProgress {
   knownTo: number;
   /** Rows read before this epoch began to which it has not come, and where it began behind them never will. */
   leftOut: number;
+  /** How the regions' rows are kept (`RegionAlgorithm.description`); it changes with a rewind only. */
+  algorithm: string;
 }
+
+/** What was kept before there was a choice. */
+const FIRST_ALGORITHM = 'summary';
 
 /** In whose books a message's rows stand as read. */
 export type RowSource =
@@ -61,6 +66,7 @@ export function emptyProgress(): PartitionProgress {
     base: 0,
     knownTo: 0,
     leftOut: 0,
+    algorithm: FIRST_ALGORITHM,
   };
 }
 
@@ -70,8 +76,12 @@ export function encodeProgress(progress: PartitionProgress): Uint8Array {
 
 /** @throws Error when the record was written by a format this version does not know. */
 export function decodeProgress(bytes: Uint8Array): PartitionProgress {
-  const { version, ...progress } = JSON.parse(new TextDecoder().decode(bytes)) as PartitionProgress & {
-    version: unknown;
+  const { version, ...progress } = JSON.parse(new TextDecoder().decode(bytes)) as Omit<
+    PartitionProgress,
+    'algorithm'
+  > & {
+    readonly version: unknown;
+    readonly algorithm?: string;
   };
   if (version !== FORMAT_VERSION) {
     throw new Error(
@@ -79,7 +89,7 @@ export function decodeProgress(bytes: Uint8Array): PartitionProgress {
         'it was written by another version of Geoflock; use that one, or another state folder',
     );
   }
-  return progress;
+  return { ...progress, algorithm: progress.algorithm ?? FIRST_ALGORITHM };
 }
 
 /** Enters rows of the message at `offset` as read. Each of them is then either counted or rejected. */

@@ -2,6 +2,7 @@ import type { Broker, Writer } from '../../broker/broker.ts';
 import type { Clock } from '../../system/clock.ts';
 import type { Logger } from '../../system/logger.ts';
 import { commitWhenThereIsRoom } from '../commit.ts';
+import { checkAlgorithm } from '../stored-algorithm.ts';
 import { currentEpoch, type Epoch } from '../rewind/epoch.ts';
 import { PROGRESS_KEY, SUMMARY_PREFIX, type TopicNames } from '../topics.ts';
 import { unlessAborted } from '../unless-aborted.ts';
@@ -19,6 +20,8 @@ export interface RestoreOptions {
   readonly partition: number;
   /** Where to begin when no progress is stored. */
   readonly startPosition: 'earliest' | 'latest';
+  /** How the regions are to keep their rows. */
+  readonly algorithm: string;
   /** Of this partition, opened: nobody else writes its state. */
   readonly writer: Writer;
   readonly clock: Clock;
@@ -26,17 +29,24 @@ export interface RestoreOptions {
   readonly signal: AbortSignal;
 }
 
-/** What is committed of a partition, with what has to be committed before its first row is read. */
+/**
+ * What is committed of a partition, with what has to be committed before its first row is read.
+ * @throws TopicMismatchError when its rows are kept by another algorithm.
+ */
 export async function restoreProgress(options: RestoreOptions): Promise<PartitionProgress> {
-  const { broker, partition, signal, startPosition, topics } = options;
+  const { algorithm, broker, partition, signal, startPosition, topics } = options;
   await unlessAborted(broker.refreshTable(topics.regions, partition), signal);
   const epoch = await unlessAborted(currentEpoch(broker, topics.settings), signal);
   const stored = await broker.tableGet(topics.regions, partition, PROGRESS_KEY);
   if (stored !== undefined) {
     const progress = decodeProgress(stored);
-    return progress.epoch < epoch.number ? await applyRewind(options, progress, epoch) : progress;
+    if (progress.epoch < epoch.number) {
+      return await applyRewind(options, progress, epoch);
+    }
+    checkAlgorithm(progress, algorithm);
+    return { ...progress, algorithm };
   }
-  const progress = { ...emptyProgress(), epoch: epoch.number };
+  const progress = { ...emptyProgress(), epoch: epoch.number, algorithm };
   return startPosition === 'latest' ? await startAtEnd(options, progress) : progress;
 }
 
@@ -68,7 +78,7 @@ async function applyRewind(
       'rows to be counted again were removed by retention since the rewind was asked for: they are left out',
     );
   }
-  const progress = rewound(former, number, Math.max(target, first));
+  const progress = { ...rewound(former, number, Math.max(target, first)), algorithm: options.algorithm };
   const summaries: string[] = [];
   for await (const { key } of broker.tableEntries(topics.regions, partition, SUMMARY_PREFIX)) {
     summaries.push(key);

@@ -6,7 +6,7 @@ import { SUMMARY_PREFIX } from '../topics.ts';
  */
 const MAX_CHUNK_BYTES = 256 * 1024;
 
-/** Of a chunk of a part of a region's summary (`RegionSummary.parts`). */
+/** Of a chunk of a part of a region's summary (`RegionState.parts`). */
 export function summaryKey(token: string, part: string, chunk: number): string {
   return `${SUMMARY_PREFIX}${token}/${part}/${String(chunk)}`;
 }

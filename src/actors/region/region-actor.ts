@@ -1,14 +1,15 @@
 import type { Broker } from '../../broker/broker.ts';
 import { FoldError } from '../../clustering/features.ts';
-import { RegionSummary, type SummaryOptions } from '../../clustering/region-summary.ts';
+import type { RegionAlgorithm } from '../../clustering/region-algorithm.ts';
+import type { RegionState } from '../../clustering/region-state.ts';
 import { regionToken } from '../../geo/s2.ts';
 import type { ActorDefinition } from '../../system/actor.ts';
 import type { RegionMessage } from './messages.ts';
 import { joinedParts, storedParts, WrittenParts } from './written-parts.ts';
 
-/** Folds rows into a summary; a port so that a test can make it fail. */
+/** Folds rows into a region's state; a port so that a test can make it fail. */
 export type Fold = (
-  summary: RegionSummary,
+  state: RegionState,
   rows: {
     readonly x: Float64Array;
     readonly y: Float64Array;
@@ -19,46 +20,46 @@ export type Fold = (
   to: number,
 ) => void;
 
-export const fold: Fold = (summary, { x, y, z, time }, from, to) => {
-  summary.fold(x, y, z, time, from, to);
+export const fold: Fold = (state, { x, y, z, time }, from, to) => {
+  state.fold(x, y, z, time, from, to);
 };
 
 export interface RegionDependencies {
   readonly broker: Broker;
-  /** Table of summaries and this region's partition of it. */
+  /** Table of the regions' states and this region's partition of it. */
   readonly table: string;
   readonly partition: number;
   /** Index and S2 level of the region's cell. */
   readonly region: number;
   readonly level: number;
-  readonly summary: SummaryOptions;
+  readonly algorithm: RegionAlgorithm;
   readonly fold: Fold;
 }
 
 /**
- * Streaming clustering of one region: the only writer of its summary. Restores the last committed
- * summary, then folds rows in the order they come.
+ * Streaming clustering of one region: the only writer of its state. Restores what was committed last, then
+ * folds rows in the order they come.
  */
 export function regionActor(own: RegionDependencies): ActorDefinition<RegionMessage> {
   const token = regionToken(own.region, own.level);
   return {
     name: `region-${token}`,
     setup: async () => {
-      const stored = await storedParts(own, token);
+      const stored = await storedParts(own, token, own.algorithm.form);
       const written = new WrittenParts(token, stored);
-      const summary = written.empty
-        ? RegionSummary.empty(own.region, own.level, own.summary)
-        : RegionSummary.decode(joinedParts(stored), own.summary);
-      written.holds(summary);
+      const state = written.empty
+        ? own.algorithm.empty(own.region, own.level)
+        : own.algorithm.decode(joinedParts(stored));
+      written.holds(state);
       return {
         receive(message) {
           switch (message.type) {
             case 'rows':
-              foldAll(own.fold, summary, message);
+              foldAll(own.fold, state, message);
               message.handled();
               return;
             case 'snapshot': {
-              const changed = written.update(summary);
+              const changed = written.update(state);
               message.reply(changed.length === 0 ? undefined : changed);
               return;
             }
@@ -70,19 +71,19 @@ export function regionActor(own: RegionDependencies): ActorDefinition<RegionMess
 }
 
 /**
- * Folds a message's rows. When one fails, the summary is lost with this incarnation; the rest is folded
+ * Folds a message's rows. When one fails, the state is lost with this incarnation; the rest is folded
  * only to name all rows that fail, so that a restart learns a whole batch and not a row.
  * @throws what the fold threw first.
  */
 function foldAll(
   fold: Fold,
-  summary: RegionSummary,
+  state: RegionState,
   { rows, from, to, foldFailed }: Extract<RegionMessage, { type: 'rows' }>,
 ): void {
   let failure: FoldError | undefined;
   for (let next = from; next < to; ) {
     try {
-      fold(summary, rows, next, to);
+      fold(state, rows, next, to);
       break;
     } catch (error) {
       if (!(error instanceof FoldError) || error.index < next) {

@@ -1,5 +1,5 @@
 import type { Broker } from '../../broker/broker.ts';
-import { decodeHead, HEAD } from '../../clustering/summary-format.ts';
+import { formWithFirstPart } from '../../clustering/region-algorithm.ts';
 import { regionCount } from '../../geo/s2.ts';
 import { parseSummaryKey } from '../partition/summary-chunks.ts';
 import { SUMMARY_PREFIX } from '../topics.ts';
@@ -14,8 +14,9 @@ export async function committedWatermarks(
   const watermarks = new Float64Array(regionCount(level)).fill(-Infinity);
   for await (const { key, value } of broker.tableEntries(table, partition, SUMMARY_PREFIX)) {
     const { chunk, part } = parseSummaryKey(key);
-    if (part === HEAD && chunk === 0) {
-      const { region, watermark } = decodeHead(value);
+    const form = chunk === 0 ? formWithFirstPart(part) : undefined;
+    if (form !== undefined) {
+      const { region, watermark } = form.headOf(value);
       watermarks[region] = watermark;
     }
   }

@@ -1,10 +1,10 @@
 import type { Broker } from '../../broker/broker.ts';
-import type { RegionSummary } from '../../clustering/region-summary.ts';
-import { decodeHead, HEAD } from '../../clustering/summary-format.ts';
+import type { StoredForm } from '../../clustering/region-algorithm.ts';
+import type { RegionState } from '../../clustering/region-state.ts';
 import { joinChunks, splitIntoChunks, summaryKey } from '../partition/summary-chunks.ts';
 import type { EntryChange, RegionSnapshot } from './messages.ts';
 
-/** Where a region's summary is stored. */
+/** Where a region's state is stored. */
 export interface StoredIn {
   readonly broker: Broker;
   readonly table: string;
@@ -14,14 +14,15 @@ export interface StoredIn {
 /** Chunks of each part. */
 type StoredParts = ReadonlyMap<string, readonly Uint8Array[]>;
 
-/** The chunks of all parts that the head names, and its own; none where no row was committed yet. */
-export async function storedParts(own: StoredIn, token: string): Promise<StoredParts> {
+/** The chunks of the first part and of all that it names; none where no row was committed yet. */
+export async function storedParts(own: StoredIn, token: string, form: StoredForm): Promise<StoredParts> {
+  const { firstPart } = form;
   const parts = new Map<string, readonly Uint8Array[]>();
-  const head = await storedChunks(own, token, HEAD);
-  if (head.length > 0) {
-    parts.set(HEAD, head);
-    for (const pane of decodeHead(joinChunks(head)).panes) {
-      parts.set(pane, await storedChunks(own, token, pane));
+  const first = await storedChunks(own, token, firstPart);
+  if (first.length > 0) {
+    parts.set(firstPart, first);
+    for (const part of form.headOf(joinChunks(first)).others) {
+      parts.set(part, await storedChunks(own, token, part));
     }
   }
   return parts;
@@ -46,7 +47,7 @@ async function storedChunks(
   }
 }
 
-/** What the table holds of the summary: each part's revision, and how many chunks it has. */
+/** What the table holds of the state: each part's revision, and how many chunks it has. */
 export class WrittenParts {
   readonly #token: string;
   readonly #chunks = new Map<string, number>();
@@ -63,19 +64,19 @@ export class WrittenParts {
     return this.#chunks.size === 0;
   }
 
-  /** Says that all parts of the summary that the table holds are as they are there. */
-  holds(summary: RegionSummary): void {
-    for (const { name, revision } of summary.parts()) {
+  /** Says that all parts of the state that the table holds are as they are there. */
+  holds(state: RegionState): void {
+    for (const { name, revision } of state.parts()) {
       if (this.#chunks.has(name)) {
         this.#revisions.set(name, revision);
       }
     }
   }
 
-  /** What has to be written so that the table holds the summary; taken for written. */
-  update(summary: RegionSummary): RegionSnapshot {
+  /** What has to be written so that the table holds the state; taken for written. */
+  update(state: RegionState): RegionSnapshot {
     const entries: EntryChange[] = [];
-    const parts = summary.parts();
+    const parts = state.parts();
     for (const { encode, name, revision } of parts) {
       if (this.#revisions.get(name) !== revision) {
         this.#put(name, splitIntoChunks(encode()), entries);

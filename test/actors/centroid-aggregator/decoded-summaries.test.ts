@@ -53,7 +53,13 @@ const afresh = (stored: readonly EncodedSummary[]): readonly PlacedPane[] =>
   finish(new DecodedSummaries(0).decode(stored));
 
 const contents = (panes: readonly PlacedPane[]): unknown[] =>
-  panes.map(({ pane, partition, region }) => ({ partition, region, bytes: [...pane.tree.encode()] }));
+  panes.map(({ pane, partition, region }) => {
+    const features: number[][] = [];
+    pane.tree.forEachFeature((...feature) => features.push(feature));
+    const { earliest, latest, meanTime, rows, span } = pane;
+    const cells = [...pane.tree.cellFeatures()];
+    return { partition, region, earliest, latest, meanTime, rows, span, features, cells };
+  });
 
 describe('summaries that were decoded before', () => {
   it('give the same panes and models, to the bit, as all decoded anew', () => {
