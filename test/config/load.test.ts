@@ -186,6 +186,61 @@ describe('loadConfiguration', () => {
     ],
     ['connections: {rows: {bytes: 100}}', /^connections.rows.bytes: 100 .*so that a line fits/],
     ['memory: {budget: 1KiB}', /^memory.budget: "1KiB" .*so that a line fits/],
+    ['clustering: {algorithm: lloyd}', /^clustering.algorithm: "lloyd" .*one of summary, streaming-kmeans/],
+    [
+      'clustering: {algorithm: streaming-kmeans, halfLife: 2h}',
+      /^clustering.halfLife: "2h" .*expected off, because clustering.algorithm is streaming-kmeans, .*streamingKMeans\.halfLife/,
+    ],
+    [
+      'clustering: {algorithm: streaming-kmeans, window: 2h}',
+      /^clustering.window: "2h" .*expected off, because clustering.algorithm is streaming-kmeans/,
+    ],
+    [
+      'clustering: {algorithm: streaming-kmeans, streamingKMeans: {decayFactor: 1, halfLife: 5}}',
+      /^clustering.streamingKMeans.halfLife: 5 .*expected nothing, because clustering.streamingKMeans.decayFactor is set/,
+    ],
+    [
+      'clustering: {algorithm: streaming-kmeans, streamingKMeans: {centers: [[1, 2]]}}',
+      /^clustering.streamingKMeans.centers: \[\[1,2\]\] .*expected nothing, because .*initialCenters is data/,
+    ],
+    [
+      'clustering: {algorithm: streaming-kmeans, streamingKMeans: {initialCenters: random, weights: [1]}}',
+      /^clustering.streamingKMeans.weights: \[1\] .*expected nothing, because .*initialCenters is random/,
+    ],
+    [
+      'clustering: {algorithm: streaming-kmeans, streamingKMeans: {initialCenters: given}}',
+      /^clustering.streamingKMeans.centers: \[\] .*expected at least one \[longitude, latitude\]/,
+    ],
+    [
+      'clustering: {algorithm: streaming-kmeans, streamingKMeans: {initialCenters: given, k: 2, centers: [[1, 2]]}}',
+      /^clustering.streamingKMeans.centers: .*expected as many as clustering.streamingKMeans.k \(2\)/,
+    ],
+    [
+      'clustering: {algorithm: streaming-kmeans, streamingKMeans: {initialCenters: given, centers: [[1, 2]], weights: [1, 2]}}',
+      /^clustering.streamingKMeans.weights: .*expected nothing, or as many as .*centers \(1\)/,
+    ],
+    [
+      `clustering: {algorithm: streaming-kmeans, streamingKMeans: {initialCenters: given, centers: [${'[1,2],'.repeat(1001)}]}}`,
+      /^clustering.streamingKMeans.centers: .*expected at most 1000/,
+    ],
+    [
+      'clustering: {algorithm: streaming-kmeans, k: 1001, features: 2000}',
+      /^clustering.streamingKMeans.k: "auto" .*expected a number up to 1000, because auto is clustering.k \(1001\)/,
+    ],
+    [
+      'clustering: {streamingKMeans: {decayFactor: 1.5}}',
+      /decayFactor: 1.5 .*a number from 0 to 1, or nothing/,
+    ],
+    ['clustering: {streamingKMeans: {halfLife: 0}}', /halfLife: 0 .*a number above 0, or nothing/],
+    ['clustering: {streamingKMeans: {batchRows: 10001}}', /batchRows: 10001 .*from 1 to 10000/],
+    ['clustering: {streamingKMeans: {timeUnit: rows}}', /timeUnit: "rows" .*one of batches, points/],
+    [
+      'clustering: {streamingKMeans: {centers: [[181, 0]]}}',
+      /centers: \[\[181,0\]\] .*\[longitude, latitude\]/,
+    ],
+    ['clustering: {streamingKMeans: {centers: [[1]]}}', /centers: \[\[1\]\] .*\[longitude, latitude\]/],
+    ['clustering: {streamingKMeans: {centers: "[[1"}}', /centers: "\[\[1" .*\[longitude, latitude\]/],
+    ['clustering: {streamingKMeans: {weights: [-1]}}', /weights: \[-1\] .*a list of numbers from 0/],
     ['clustering: {k: 50, features: 20}', /^clustering.features: 20 .*at least clustering.k \(50\)/],
     [
       'supervision: {initialBackoff: 6s}',
@@ -356,6 +411,41 @@ describe('loadConfiguration', () => {
       transactionTimeout: 10_000,
     });
     expect(broker.wait).to.equal(60_000);
+  });
+
+  it('reads the settings of streaming k-means, and lists also from the environment', () => {
+    const { clustering } = loadConfiguration({ environment: {} }).configuration;
+    expect(clustering.algorithm).to.equal('summary');
+    expect(clustering.streamingKMeans).to.deep.equal({
+      k: 'auto',
+      batchRows: 1000,
+      decayFactor: null,
+      halfLife: null,
+      timeUnit: 'batches',
+      seed: 1,
+      initialCenters: 'data',
+      centers: [],
+      weights: [],
+    });
+    put(
+      'default.yaml',
+      'clustering: {algorithm: streaming-kmeans, streamingKMeans: {initialCenters: given, centers: [[2, 48], [-0.1, 51]]}}',
+    );
+    const environment = {
+      GEOFLOCK_CLUSTERING_STREAMING_K_MEANS_WEIGHTS: '[1, 2.5]',
+      GEOFLOCK_CLUSTERING_STREAMING_K_MEANS_DECAY_FACTOR: '0.5',
+      GEOFLOCK_CLUSTERING_STREAMING_K_MEANS_BATCH_ROWS: '10',
+    };
+    const given = load({ environment }).configuration.clustering.streamingKMeans;
+    expect(given).to.deep.include({
+      centers: [
+        { longitude: 2, latitude: 48 },
+        { longitude: -0.1, latitude: 51 },
+      ],
+      weights: [1, 2.5],
+      decayFactor: 0.5,
+      batchRows: 10,
+    });
   });
 
   it('refuses a folder that is not there', () => {

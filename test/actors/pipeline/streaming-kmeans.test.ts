@@ -1,3 +1,4 @@
+import { join } from 'node:path';
 import { expect } from 'chai';
 import { requestRewind } from '../../../src/actors/rewind/request-rewind.ts';
 import { BatchedKMeans } from '../../../src/clustering/batched-kmeans.ts';
@@ -8,6 +9,7 @@ import { regionFromToken, regionOf } from '../../../src/geo/s2.ts';
 import { unitVector } from '../../../src/geo/sphere.ts';
 import type { Pipeline } from '../../../src/pipeline.ts';
 import { systemClock } from '../../../src/system/clock.ts';
+import { SharedStore } from './replicas.ts';
 import {
   asFile,
   drain,
@@ -174,6 +176,39 @@ describe("a pipeline by Spark's rule", () => {
     const turned = await ran([lines.slice(801), lines.slice(0, 801)], STREAMING);
     expect(turned.tables).to.not.deep.equal(whole.tables);
   });
+
+  it('is the same to the byte when its partitions are handed over to other replicas', () =>
+    onStage(async (stage) => {
+      const settings = { ...STREAMING, 'topics.partitions': '2', 'checkpoint.rows': '100' };
+      const lines = rowLines(1_600);
+      const store = new SharedStore();
+      for (const group of ['geoflock', 'geoflock.ingest', 'geoflock.models']) {
+        store.want(group, { a: [0, 1], b: [] });
+      }
+      const start = (name: string): Promise<Pipeline> =>
+        stage.start(
+          { ...settings, 'report.directory': join(stage.folder, `report-${name}`) },
+          { openBroker: store.openAs(name) },
+        );
+      const a = await start('a');
+      await stage.write('a.csv', asFile(lines.slice(0, 777)));
+      expect(await drain(a)).to.equal(777);
+      const b = await start('b');
+      // What is read while it is handed over is told apart by no one.
+      await stage.write('b.csv', asFile(lines.slice(777)));
+      await store.move('geoflock', 0, 'b');
+      await store.move('geoflock', 1, 'b');
+      expect(await drain(a)).to.equal(1_600);
+      expect(await drain(b)).to.equal(1_600);
+      const expected = expectedModels(lines, 1);
+      const found = await states(b, 2);
+      expect(found.size).to.equal(expected.size);
+      for (const [token, state] of found) {
+        const model = expected.get(regionFromToken(token).region);
+        expect(state.model.encode()).to.deep.equal(model?.encode());
+      }
+      expect(b.topology.stats.partitions.some(({ rowsRead }) => rowsRead > 0)).to.equal(true);
+    }));
 
   it('names a poison row, and counts the others', () =>
     onStage(async (stage) => {

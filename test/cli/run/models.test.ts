@@ -73,6 +73,38 @@ describe('geoflock models', function () {
     expect([wrong.code, wrong.stdout]).to.deep.equal([2, '']);
   });
 
+  it('refuse times where rows are kept by Spark’s rule, and name the remedy', async () => {
+    box.configure('clustering: { algorithm: streaming-kmeans }');
+    box.put('a.csv', [HEADER, row('08:00:00', 2), row('08:59:59', 2), row('09:00:00', 20), ''].join('\n'));
+    const ended = await box.once();
+    expect(ended.code).to.equal(0);
+    const all = await show('--k', '1');
+    expect([all.k, all.weight, all.time.rows]).to.deep.equal([1, 3, 3]);
+    // As long as nothing is asked for, the state tells what it is, and not the settings.
+    fs.rmSync(box.at('config'), { recursive: true });
+    expect((await show()).weight).to.equal(3);
+    for (const flags of [
+      ['--as-of', '2026-01-01T09:00:00Z'],
+      ['--half-life', '3h'],
+      ['--window', '1h'],
+    ]) {
+      const refused = await box.ask(['models', 'show', ...flags]);
+      expect([refused.code, refused.stdout]).to.deep.equal([1, '']);
+      expect(refused.stderr).to.match(/^geoflock: .*streaming-kmeans.*without --as-of.*rewind/);
+    }
+    expect((await show('--half-life', 'off', '--window', 'off')).weight).to.equal(3);
+
+    const other = await box.once();
+    expect(other.code).to.equal(1);
+    expect(other.stderr).to.match(
+      /clustering\.algorithm streaming-kmeans.*summary is expected.*rewind --to-offset/,
+    );
+    // The remedy that it names works with the settings that are wanted.
+    expect((await box.ask(['rewind', '--to-offset', 'earliest'])).code).to.equal(0);
+    expect((await box.once()).code).to.equal(0);
+    expect((await show('--as-of', '2026-01-01T09:00:00Z')).weight).to.equal(2);
+  });
+
   it('list the published models, and tell the history of live ones', async () => {
     box.put('a.csv', [HEADER, row('08:00:00', 2), row('08:00:01', 20), ''].join('\n'));
     const running = box.start([], { GEOFLOCK_MODEL_EVERY: '100ms', GEOFLOCK_CHECKPOINT_EVERY: '100ms' });
