@@ -29,14 +29,15 @@ export function timeOptionsOf({ halfLife, window }: Configuration['clustering'])
 /** The short model is of so many panes. */
 const PANES_OF_THE_SHORT_MODEL = 3;
 
-/** How the configuration wants drift to be looked at; undefined: not at all. */
+/** How the configuration wants drift to be looked at; undefined: not at all, for it cannot where time is not kept. */
 export function driftOptionsOf(
   configuration: Pick<Configuration, 'clustering' | 'regions'>,
 ): DriftOptions | undefined {
-  const { enabled, window } = configuration.clustering.drift;
+  const { algorithm, drift } = configuration.clustering;
+  const { enabled, window } = drift;
   const paneMs = finestPaneMs(paneGridOf(configuration));
   const panes = window === 'auto' ? PANES_OF_THE_SHORT_MODEL : Math.ceil(window / paneMs);
-  return enabled ? { paneMs, windowMs: panes * paneMs } : undefined;
+  return enabled && algorithm === 'summary' ? { paneMs, windowMs: panes * paneMs } : undefined;
 }
 
 /** How the configuration wants models to be made. */

@@ -23,7 +23,7 @@
 import type { Broker } from '../broker/broker.ts';
 import type { Model } from '../clustering/model.ts';
 import type { Configuration } from '../config/schema.ts';
-import { driftOptionsOf, modelOptionsOf, paneGridOf, timeOptionsOf } from '../clustering-options.ts';
+import { driftOptionsOf, modelOptionsOf, timeOptionsOf } from '../clustering-options.ts';
 import { regionAlgorithmOf } from '../region-algorithm.ts';
 import { TOPIC_LAYOUT } from '../rows/kernel.ts';
 import { maxTopicLineBytes } from '../rows/topic-line.ts';

@@ -51,7 +51,7 @@ export async function modelAt(ports: ModelPorts, settings: ModelSettings): Promi
       'a rewind is under way: wait until all partitions have begun anew (geoflock run --once does so)',
     );
   }
-  if (isTimed(time) && summaries.some(({ parts }) => !formOf(parts).inTime)) {
+  if (isTimed(settings.time) && summaries.some(({ parts }) => !formOf(parts).inTime)) {
     throw new TimeNotKeptError(
       'the rows are kept with clustering.algorithm streaming-kmeans, which does not tell them apart by event time: ' +
         'ask without --as-of, --half-life and --window (and set clustering.halfLife and clustering.window to off), ' +
