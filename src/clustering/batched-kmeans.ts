@@ -150,7 +150,7 @@ export class BatchedKMeans implements RegionState {
   }
 
   parts(): readonly StatePart[] {
-    return [{ name: KMEANS, revision: this.folded, encode: () => this.encode() }];
+    return [{ name: KMEANS, revision: String(this.folded), encode: () => this.encode() }];
   }
 
   /** The exact state; equal states give equal bytes. */

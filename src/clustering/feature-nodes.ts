@@ -59,6 +59,33 @@ export class FeatureNodes {
     this.capacity = capacity;
   }
 
+  /** Moves the trees of these roots (0: none), which are all nodes in use, together; returns their new roots. */
+  trim(roots: Int32Array<ArrayBuffer>): Int32Array<ArrayBuffer> {
+    if (this.capacity === this.live + 1) {
+      return roots;
+    }
+    const { children, features } = this;
+    this.capacity = this.live + 1;
+    this.features = new Float64Array(this.capacity * NODE_DOUBLES);
+    this.children = new Int32Array(this.capacity * 4);
+    this.used = 1;
+    this.free = 0;
+    const move = (node: number): number => {
+      const to = this.used++;
+      for (let d = 0; d < NODE_DOUBLES; d++) {
+        this.features[to * NODE_DOUBLES + d] = features[node * NODE_DOUBLES + d] as number;
+      }
+      for (let quadrant = 0; quadrant < 4; quadrant++) {
+        const child = children[(node << 2) + quadrant] as number;
+        if (child !== 0) {
+          this.children[(to << 2) + quadrant] = move(child);
+        }
+      }
+      return to;
+    };
+    return roots.map((root) => (root === 0 ? 0 : move(root)));
+  }
+
   /** A new leaf with the pending feature. There must be room. */
   create(): number {
     let node = this.free;

@@ -103,6 +103,11 @@ export class FeatureTree {
     }
   }
 
+  /** Gives memory back that no feature takes: for trees that are not likely to grow. No other state changes. */
+  trim(): void {
+    this.roots = this.nodes.trim(this.roots);
+  }
+
   /** Number of features, at most the limit. */
   get count(): number {
     return this.nodes.live;

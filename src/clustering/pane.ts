@@ -2,8 +2,8 @@ import type { TreeRoot } from './feature-tree-format.ts';
 import { FeatureTree } from './feature-tree.ts';
 import type { PaneSpan } from './panes.ts';
 
-/** A pane of n rows may hold about so many times the square root of n. */
-const FEATURES_PER_ROOT = 5;
+/** A pane of n rows may hold so many times n^(5/8) features. */
+const FEATURES_OF_ONE_ROW = 2;
 /** With fewer rows it may hold as many features as with so many; a power of two. */
 const FIRST_GROWTH = 1024;
 
@@ -23,13 +23,22 @@ export class Pane {
     this.tree = tree;
   }
 
-  static empty(span: PaneSpan, root: TreeRoot, mostFeatures: number): Pane {
-    return new Pane(span, new FeatureTree(root, featureLimit(0, mostFeatures)));
+  /**
+   * @param expected So many rows are likely to come: features for them are kept from the first row on. What rows
+   * came before a limit grew stays as coarse as it was.
+   */
+  static empty(span: PaneSpan, root: TreeRoot, mostFeatures: number, expected = 0): Pane {
+    return new Pane(span, new FeatureTree(root, featureLimit(expected, mostFeatures)));
   }
 
   /** Mean event time of the rows. */
   get meanTime(): number {
     return Math.min(this.latest, Math.max(this.earliest, this.timeSum / this.rows));
+  }
+
+  /** Another one whenever its bytes are others: with each row, and where it settles to fewer features. */
+  get revision(): string {
+    return `${String(this.rows)}/${String(this.tree.limit)}`;
   }
 
   /** Rows that may still be folded before the number of features that are kept grows. */
@@ -39,7 +48,15 @@ export class Pane {
 
   /** Follows the number of rows: to be called where `untilGrowth` rows were folded, and nowhere else. */
   grow(mostFeatures: number): void {
-    this.tree.refine(featureLimit(this.rows, mostFeatures));
+    const { tree } = this;
+    tree.refine(Math.min(mostFeatures, Math.max(tree.limit, featureLimit(this.rows, mostFeatures))));
+  }
+
+  /** Gives back what was kept for rows that did not come, when hardly any will; changes nothing the next time. */
+  settle(mostFeatures: number): void {
+    const { tree } = this;
+    tree.setLimit(Math.min(tree.limit, featureLimit(this.rows, mostFeatures)));
+    tree.trim();
   }
 
   /** Takes over all rows of another pane of the same region. */
@@ -54,13 +71,14 @@ export class Pane {
 }
 
 /**
- * Most features of a pane, by the number of its rows: with the square root of it the mean squared size of a
- * feature falls as fast as it grows, so what a feature adds to the error of the cost stays the same, and all
- * panes of a region together hold a bounded share of its rows.
+ * Most features of a pane, by the number of its rows. m features of n rows over an area A have an SSE of about
+ * n A / m: in proportion to the square root of n, all panes together would be best for their memory. It is a
+ * power a bit above that, because a model of one crowded region alone is to be good as well, and few are crowded.
+ * Of roots only: they are the same on every machine, as a power need not be.
  */
 function featureLimit(rows: number, mostFeatures: number): number {
-  const wanted = Math.ceil(FEATURES_PER_ROOT * Math.sqrt(growsAt(rows)));
-  return Math.min(mostFeatures, wanted);
+  const root = Math.sqrt(growsAt(rows));
+  return Math.min(mostFeatures, Math.ceil(FEATURES_OF_ONE_ROW * root * Math.sqrt(Math.sqrt(root))));
 }
 
 /** The next power of two above the rows, at least the first. */

@@ -2,7 +2,7 @@
 export interface StatePart {
   readonly name: string;
   /** The same name and revision: the same bytes. */
-  readonly revision: number;
+  readonly revision: string;
   readonly encode: () => Uint8Array;
 }
 

@@ -105,10 +105,10 @@ export class RegionSummary implements RegionState {
     const { kept, latest: watermark, level, region, folded: rows } = this;
     const head = { region, level, rows, watermark, panes: kept.map(({ span }) => span.name) };
     return [
-      { name: HEAD, revision: rows, encode: () => encodeHead(head) },
+      { name: HEAD, revision: String(rows), encode: () => encodeHead(head) },
       ...kept.map((pane) => ({
         name: pane.span.name,
-        revision: pane.rows,
+        revision: pane.revision,
         encode: () => encodePane(pane),
       })),
     ];
@@ -186,16 +186,28 @@ export class RegionSummary implements RegionState {
   }
 
   private add(span: PaneSpan): Pane {
-    const pane = Pane.empty(span, regionAddress(this.region, this.level), this.features);
+    const root = regionAddress(this.region, this.level);
+    const pane = Pane.empty(span, root, this.features, this.rowsExpected(span));
     this.kept.push(pane);
     this.kept.sort((a, b) => a.span.from - b.span.from);
     return pane;
   }
 
+  /** The newest pane is likely to get as many rows as the one before it; an older one gets late rows only. */
+  private rowsExpected(span: PaneSpan): number {
+    const before = this.kept.at(-1);
+    if (before === undefined || before.span.from >= span.from) {
+      return 0;
+    }
+    const share = (span.to - span.from) / (before.span.to - before.span.from);
+    return Math.floor(before.rows * share);
+  }
+
   /** Moves the boundaries to the watermark; what lies in one pane by them becomes one, the greater absorbs. */
   private arrange(): void {
     this.boundaries = paneBoundaries(this.grid, this.latest);
-    this.newestEnd = paneAt(this.grid, this.boundaries, this.latest).to;
+    const newest = paneAt(this.grid, this.boundaries, this.latest);
+    this.newestEnd = newest.to;
     this.current = undefined;
     const arranged: Pane[] = [];
     for (const pane of this.kept) {
@@ -210,6 +222,11 @@ export class RegionSummary implements RegionState {
         arranged[arranged.length - 1] = pane;
       } else {
         last.absorb(pane, this.features);
+      }
+    }
+    for (const pane of arranged) {
+      if (pane.span.from < newest.from) {
+        pane.settle(this.features);
       }
     }
     this.kept = arranged;

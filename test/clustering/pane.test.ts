@@ -4,13 +4,13 @@ import { FeatureTree } from '../../src/clustering/feature-tree.ts';
 import { RegionSummary } from '../../src/clustering/region-summary.ts';
 import { cellVertices, regionAddress, regionOf } from '../../src/geo/s2.ts';
 import type { UnitVector } from '../../src/geo/sphere.ts';
-import { cityPoints, pointsAt, within } from './points.ts';
+import { cityPoints, type Points, pointsAt, within } from './points.ts';
 
 const LEVEL = 3;
 const HOUR = 3_600_000;
 
 describe('the features of a pane', () => {
-  it('grow in number with the square root of its rows, up to the limit', () => {
+  it('grow in number with the power 5/8 of its rows, up to the limit', () => {
     const all = cityPoints(60_000, 6, 5);
     const region = regionOf(all.x[0] as number, all.y[0] as number, all.z[0] as number, LEVEL);
     const { x, y, z } = within(all, region, LEVEL);
@@ -25,10 +25,91 @@ describe('the features of a pane', () => {
       const tree = summary.panes[0]?.tree;
       counts.push([tree?.limit ?? 0, tree?.count ?? 0]);
     }
-    expect(counts.map(([limit]) => limit)).to.deep.equal([160, 320, 640, 700]);
+    expect(counts.map(([limit]) => limit)).to.deep.equal([153, 363, 700, 700]);
     for (const [limit, count] of counts) {
       expect(count).to.be.within(limit / 3, limit);
     }
+  });
+
+  /** Pane n gets the rows at `[cuts[n], cuts[n + 1])`. */
+  function summaryOf({ x, y, z }: Points, region: number, cuts: readonly number[]): RegionSummary {
+    const options = { features: 4000, grid: paneGrid(HOUR, 24 * HOUR) };
+    const summary = RegionSummary.empty(region, LEVEL, options);
+    const time = new Float64Array(x.length);
+    cuts.slice(1).forEach((to, hour) => {
+      const from = cuts[hour] as number;
+      time.fill((hour + 0.5) * HOUR, from, to);
+      summary.fold(x, y, z, time, from, to);
+    });
+    return summary;
+  }
+
+  it('are kept for as many rows as the pane before had, and given back when fewer came', () => {
+    const all = cityPoints(60_000, 6, 5);
+    const region = regionOf(all.x[0] as number, all.y[0] as number, all.z[0] as number, LEVEL);
+    const rows = within(all, region, LEVEL);
+    const limits = (...cuts: number[]): readonly number[] =>
+      summaryOf(rows, region, cuts).panes.map(({ tree }) => tree.limit);
+    expect(limits(0, 9_000)).to.deep.equal([862]);
+    expect(limits(0, 9_000, 9_001)).to.deep.equal([862, 862]);
+    expect(limits(0, 9_000, 12_000, 12_001)).to.deep.equal([862, 363, 363]);
+    expect(limits(0, 1_000, 11_000, 11_001)).to.deep.equal([153, 862, 862]);
+    const { panes } = summaryOf(rows, region, [0, 9_000, 12_000, 12_001]);
+    // 56 bytes a node, and one node that is none.
+    const [full, few] = panes.map(({ tree }) => tree.memoryBytes / 56 - 1 - tree.count);
+    expect([full, few]).to.deep.equal([0, 0]);
+    expect(panes[1]?.tree.count).to.be.within(363 / 3, 363);
+  });
+
+  it('that are given back make it another revision, though no row came: it is to be written anew', () => {
+    const all = cityPoints(60_000, 6, 5);
+    const region = regionOf(all.x[0] as number, all.y[0] as number, all.z[0] as number, LEVEL);
+    const rows = within(all, region, LEVEL);
+    const [before, after] = [
+      [0, 9_000, 12_000],
+      [0, 9_000, 12_000, 12_001],
+    ].map((cuts) => summaryOf(rows, region, cuts).parts()[2]);
+    expect(before?.name).to.equal(after?.name);
+    expect(before?.encode()).not.to.deep.equal(after?.encode());
+    expect(before?.revision).not.to.equal(after?.revision);
+  });
+
+  it('are finer where the first row already has its room', () => {
+    const all = cityPoints(120_000, 6, 5);
+    const region = regionOf(all.x[0] as number, all.y[0] as number, all.z[0] as number, LEVEL);
+    const rows = within(all, region, LEVEL);
+    const half = rows.x.length >> 1;
+    const [first, second] = summaryOf(rows, region, [0, half, 2 * half]).panes.map(({ tree }) => {
+      let total = 0;
+      tree.forEachFeature((_weight, _x, _y, _z, sse) => {
+        total += sse;
+      });
+      return total;
+    }) as [number, number];
+    expect(second / first).to.be.below(0.7);
+  });
+
+  it('are the same after late rows and a restart at any row', () => {
+    const all = cityPoints(30_000, 6, 5);
+    const region = regionOf(all.x[0] as number, all.y[0] as number, all.z[0] as number, LEVEL);
+    const { x, y, z } = within(all, region, LEVEL);
+    const options = { features: 500, grid: paneGrid(HOUR, 24 * HOUR) };
+    // Twelve hours, and every ninth row three hours late: it comes to panes that have given back.
+    const time = Float64Array.from(
+      x,
+      (_, row) => (12 * row * HOUR) / x.length - (row % 9 === 0 ? 3 * HOUR : 0),
+    );
+    const bytes = (summary: RegionSummary): readonly Uint8Array[] =>
+      summary.parts().map(({ encode }) => encode());
+    const whole = RegionSummary.empty(region, LEVEL, options);
+    whole.fold(x, y, z, time, 0, x.length);
+    let cut = RegionSummary.empty(region, LEVEL, options);
+    for (let from = 0; from < x.length; from += 997) {
+      const parts = new Map(cut.parts().map(({ encode, name }) => [name, encode()]));
+      cut = RegionSummary.decode(parts, options);
+      cut.fold(x, y, z, time, from, Math.min(x.length, from + 997));
+    }
+    expect(bytes(cut)).to.deep.equal(bytes(whole));
   });
 
   it('stay in the region when a mean is just outside, and are of one region only', () => {

@@ -51,7 +51,7 @@ async function storedChunks(
 export class WrittenParts {
   readonly #token: string;
   readonly #chunks = new Map<string, number>();
-  readonly #revisions = new Map<string, number>();
+  readonly #revisions = new Map<string, string>();
 
   constructor(token: string, stored: StoredParts) {
     this.#token = token;
