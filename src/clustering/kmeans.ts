@@ -13,12 +13,13 @@ import {
 } from './kmeans-passes.ts';
 import { type Blocks, blocksOf, FEATURES_PER_BLOCK, Rivals } from './kmeans-blocks.ts';
 import { createRandom, type Random } from './random.ts';
+import { improveBySwaps } from './swaps.ts';
 import type { Steps } from './slices.ts';
 
 export interface SearchOptions {
   /** Number of clusters asked for, at least 1. */
   readonly k: number;
-  /** Independent seedings; the best result wins. Default 8. */
+  /** Independent seedings, each improved by itself; the best result wins. Default 4. */
   readonly seedings?: number;
   /** Seed of the generator. Default 1. */
   readonly seed?: number;
@@ -33,15 +34,18 @@ export interface SearchResult {
   readonly cost: number;
 }
 
-const DEFAULT_SEEDINGS = 8;
+const DEFAULT_SEEDINGS = 4;
 /** Distance evaluations between two yields: an eighth of a millisecond, and 15 before the engine compiles them. */
 const EVALUATIONS_PER_STEP = 50_000;
+/** To come below a cost is hopeless when so many steps like the last would not do. */
+const PATIENCE = 4;
 /** Far above what data needs; a bound on pathological inputs. */
 const MAX_ITERATIONS = 1000;
 
 /**
  * Weighted k-means over features: greedy k-means++ seeding (Arthur, Vassilvitskii: k-means++, SODA
- * 2007, with 2 + floor(ln k) candidates a center), then Lloyd's iteration until no feature moves.
+ * 2007, with 2 + floor(ln k) candidates a center), then Lloyd's iteration until no feature moves, then the
+ * same after moves of single centers (`swaps.ts`). A warm start is iterated only: it is to be fast.
  * The result is a pure function of the arguments, down to the last bit.
  *
  * Fewer distinct means than k give fewer centers. No features give none.
@@ -131,7 +135,13 @@ class Search {
 
   *run(random: Random, start: Centers | undefined): Steps<SearchResult> {
     const seeded = yield* this.seed(random, start);
-    return yield* this.iterate(seeded);
+    const found = yield* this.iterate(seeded);
+    if (start !== undefined || found.centers.count === 1) {
+      return found;
+    }
+    return yield* improveBySwaps(this.features, found, random, (centers, below) =>
+      this.iterate(centers, below),
+    );
   }
 
   /** Greedy k-means++, going on from the given centers. */
@@ -187,15 +197,19 @@ class Search {
     return { ...centers, count: chosen };
   }
 
-  /** Lloyd's iteration, in place; stops when no feature moves or rounding ends the descent. */
-  private *iterate(centers: Centers): Steps<SearchResult> {
+  /**
+   * Lloyd's iteration, in place; stops when no feature moves or rounding ends the descent, or when it would hardly
+   * come below a cost.
+   */
+  private *iterate(centers: Centers, below = Infinity): Steps<SearchResult> {
     const { assignment } = this;
     assignment.cluster.fill(-1);
     let before = Infinity;
     for (let iteration = 1; ; iteration++) {
       yield* assignAll(this.blocks, centers, assignment);
       const cost = assignment.totals[0] as number;
-      if (assignment.totals[1] === 0 || !(cost < before) || iteration >= MAX_ITERATIONS) {
+      const hopeless = cost - PATIENCE * (before - cost) > below;
+      if (assignment.totals[1] === 0 || !(cost < before) || hopeless || iteration >= MAX_ITERATIONS) {
         return { centers: withoutEmpty(centers, assignment), cost };
       }
       before = cost;

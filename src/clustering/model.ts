@@ -14,7 +14,7 @@ export interface ModelOptions extends FeatureLimits {
   readonly k: number;
   /** Seed of the search. Default 1. */
   readonly seed?: number;
-  /** Seedings of the search. Default 8. */
+  /** Seedings of the search. Default 4. */
   readonly seedings?: number;
 }
 
@@ -81,7 +81,7 @@ export function* coldSearch(
   { coarse }: Pick<ModelFeatures, 'coarse'>,
   options: ModelOptions,
 ): Steps<SearchResult> {
-  const { k, seed = 1, seedings = 8 } = options;
+  const { k, seed = 1, seedings = 4 } = options;
   return yield* searchCenters(coarse, { k, seed, seedings });
 }
 
