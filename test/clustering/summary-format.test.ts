@@ -84,7 +84,7 @@ describe('RegionSummary', () => {
     for (let from = 0; from < rows; from += 100) {
       summary.fold(x, y, z, time, from, Math.min(rows, from + 100));
       for (const { encode, name, revision } of summary.parts()) {
-        const key = `${name} ${String(revision)}`;
+        const key = `${name} ${revision}`;
         const bytes = encode();
         expect(Buffer.compare(known.get(key) ?? bytes, bytes), key).to.equal(0);
         known.set(key, bytes);
