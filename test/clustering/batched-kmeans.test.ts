@@ -141,7 +141,7 @@ describe('BatchedKMeans', () => {
   it('is stored in one part, which changes with its rows', () => {
     const batched = folded(140);
     const [part, ...others] = batched.parts();
-    expect([part?.name, part?.revision, others]).to.deep.equal(['kmeans', 140, []]);
+    expect([part?.name, part?.revision, others]).to.deep.equal(['kmeans', '140', []]);
     expect(part?.encode()).to.deep.equal(batched.encode());
     expect(decodeKMeansHead(batched.encode().subarray(0, 48))).to.deep.equal({
       region,
