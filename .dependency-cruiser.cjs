@@ -92,10 +92,16 @@ module.exports = {
       ['^src/(rows|geo|clustering)/'],
     ),
     onlyImports(
+      'places-know-no-stage',
+      'What a position is called is asked by whoever shows a model; models are made without it.',
+      '^src/places/',
+      ['^src/(places|geo|clustering)/', '^src/system/(clock|event-loop)\\.ts$'],
+    ),
+    onlyImports(
       'generator-stands-alone',
       'It makes files; the pipeline that reads them is not its business.',
       '^src/generator/',
-      ['^src/generator/', '^src/system/(clock|event-loop)\\.ts$'],
+      ['^src/(generator|places|geo)/', '^src/system/(clock|event-loop)\\.ts$'],
     ),
     onlyImports(
       'config-knows-no-stage',

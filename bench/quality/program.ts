@@ -14,7 +14,7 @@ import type { Rows } from './stream.ts';
  * All settings but k are the configuration's defaults.
  *
  * @param settings others than the defaults, by their keys.
- * @returns what the program writes to `model.json`.
+ * @returns what the program writes to `model.json`, but for the places.
  */
 export function exportedModel(
   rows: Rows,

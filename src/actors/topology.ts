@@ -21,7 +21,7 @@
  * The tree starts from the sink upwards and stops in the opposite order, sources first.
  */
 import type { Broker } from '../broker/broker.ts';
-import type { Model } from '../clustering/model.ts';
+import type { NamedModel } from '../clustering/geojson.ts';
 import type { Configuration } from '../config/schema.ts';
 import { driftOptionsOf, modelOptionsOf, timeOptionsOf } from '../clustering-options.ts';
 import { regionAlgorithmOf } from '../region-algorithm.ts';
@@ -72,7 +72,7 @@ export interface TopologyOptions {
   readonly live: boolean;
   /** Wall-clock ms of the start: files that failed before are tried again once. */
   readonly startedAt: number;
-  readonly onModel?: (model: Model) => void;
+  readonly onModel?: (model: NamedModel) => void;
   readonly fold?: Fold;
 }
 

@@ -1,9 +1,11 @@
 import { mkdirSync } from 'node:fs';
 import { relative } from 'node:path';
-import type { Model } from '../clustering/model.ts';
+import type { NamedModel } from '../clustering/geojson.ts';
 import type { Configuration } from '../config/schema.ts';
 import { generateFiles } from '../generator/generate.ts';
+import { nameModel } from '../places/places.ts';
 import { NO_TIMEOUT_MS, type Pipeline } from '../pipeline.ts';
+import { systemClock } from '../system/clock.ts';
 import { type LiveView, liveLine, liveTable } from './live-table.ts';
 import { createLogger } from './logging.ts';
 import { clusterTable, grouped } from './result.ts';
@@ -52,9 +54,9 @@ export async function demoCommand(
     },
     model: { every: Math.min(configuration.model.every, LIVE_EVERY_MS) },
   };
-  let model: Model | undefined;
+  let model: NamedModel | undefined;
   return await untilStopped(async (signal) => {
-    const onModel = (published: Model): void => {
+    const onModel = (published: NamedModel): void => {
       model = published;
     };
     const pipeline = await startOrSay(settings, { log, live: true, onModel }, output, signal);
@@ -118,15 +120,16 @@ async function drainAll(
   pipeline: Pipeline,
   configuration: Configuration,
   signal: AbortSignal,
-): Promise<Model> {
+): Promise<NamedModel> {
   const { input, shutdown } = configuration;
   const timeoutMs = signal.aborted ? shutdown.deadline : NO_TIMEOUT_MS;
-  return (await pipeline.drain({ settleTimeoutMs: input.settleTimeout }, timeoutMs)).model;
+  const { model } = await pipeline.drain({ settleTimeoutMs: input.settleTimeout }, timeoutMs);
+  return await nameModel(model, systemClock);
 }
 
 function endText(
   totals: { rows: { read: number; counted: number; rejected: number } },
-  model: Model,
+  model: NamedModel,
   report: string,
 ): string {
   const { counted, read, rejected } = totals.rows;
@@ -153,7 +156,7 @@ function showLive(
   pipeline: Pipeline,
   output: Output,
   terminal: boolean,
-  model: () => Model | undefined,
+  model: () => NamedModel | undefined,
 ): { stop(): void } {
   const begun = performance.now();
   let before = { at: begun, rows: countedRows(pipeline) };

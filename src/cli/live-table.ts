@@ -1,6 +1,6 @@
 import type { Topology } from '../actors/topology.ts';
 import type { Broker } from '../broker/broker.ts';
-import type { Model } from '../clustering/model.ts';
+import type { NamedModel } from '../clustering/geojson.ts';
 import type { ActorInfo } from '../system/actor-system.ts';
 import { clusterTable, grouped } from './result.ts';
 
@@ -22,7 +22,7 @@ interface StageLine {
 export interface LiveView {
   readonly elapsedSeconds: number;
   readonly rowsPerSecond: number;
-  readonly model: Model | undefined;
+  readonly model: NamedModel | undefined;
 }
 
 /** A longer line would wrap, and the table could not be drawn over itself. */
@@ -45,7 +45,7 @@ export function liveTable(pipeline: LiveSource, view: LiveView): readonly string
     ...(model === undefined
       ? ['clusters: the first model comes with the first checkpoint']
       : clusterTable(model)),
-  ].map((line) => line.slice(0, WIDTH));
+  ].map((line) => (line.length > WIDTH ? `${line.slice(0, WIDTH - 1)}…` : line));
 }
 
 /** The same in one line, where there is no terminal. */
@@ -67,10 +67,13 @@ export function liveLine(pipeline: LiveSource, view: LiveView): string {
   );
 }
 
-function clustersInShort({ clusters }: Model): string {
+function clustersInShort({ clusters }: NamedModel): string {
   const heaviest = clusters
     .slice(0, 1)
-    .map(({ longitude, latitude }) => ` heaviest=${longitude.toFixed(3)},${latitude.toFixed(3)}`);
+    .map(
+      ({ longitude, latitude, place }) =>
+        ` heaviest=${longitude.toFixed(3)},${latitude.toFixed(3)}${place === null ? '' : ` (${place.text})`}`,
+    );
   return ` clusters=${String(clusters.length)}${heaviest.join('')}`;
 }
 

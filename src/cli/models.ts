@@ -2,11 +2,13 @@ import type { ModelEvent } from '../actors/centroid-aggregator/messages.ts';
 import { modelAt, RewindUnderWayError, TimeNotKeptError } from '../actors/models/model-at.ts';
 import { type KeptModel, publishedModels } from '../actors/models/published-models.ts';
 import type { DriftEvent } from '../clustering/drift.ts';
-import { serializeModel } from '../clustering/geojson.ts';
+import { type NamedCluster, type NamedModel, serializeModel } from '../clustering/geojson.ts';
 import type { ClusterEvent } from '../clustering/identity.ts';
 import type { TimeOptions } from '../clustering/model-time.ts';
 import type { Configuration } from '../config/schema.ts';
 import { driftOptionsOf, modelOptionsOf, timeOptionsOf } from '../clustering-options.ts';
+import type { Place } from '../geo/place.ts';
+import { nameModel } from '../places/places.ts';
 import { clusterTable, costText, driftText, grouped, times, timeText } from './result.ts';
 import { EXIT_FAILURE, EXIT_OK, type Output } from './usage.ts';
 import { withState } from './with-state.ts';
@@ -27,11 +29,12 @@ export async function showModelCommand(
   const { clustering } = configuration;
   return await withState(configuration, output, async (state) => {
     try {
-      const model = await modelAt(state, {
+      const built = await modelAt(state, {
         model: modelOptionsOf(k === undefined ? clustering : { ...clustering, k }),
         time: { ...timeOptionsOf(clustering), ...time },
         drift: driftOptionsOf(configuration),
       });
+      const model = await nameModel(built, state.clock);
       if (json) {
         output.out(serializeModel(model));
         return EXIT_OK;
@@ -58,23 +61,15 @@ export async function listModelsCommand(
 ): Promise<number> {
   return await printLines(configuration, output, 'models', ({ publishedAt, ...kept }) => {
     const { epoch, events, kind, nextOffsets, offset } = kept;
-    const { cost, costBounds, drift, k, time, weight } = kept.model;
-    const told = {
-      offset,
-      publishedAt,
-      kind,
-      epoch,
-      nextOffsets,
-      k,
-      weight,
-      cost,
-      costBounds,
-      time,
-      drift,
-      events,
-    };
+    const { clusters, cost, costBounds, drift, k, time, weight } = kept.model;
+    if (json) {
+      const lineage = { offset, publishedAt, kind, epoch, nextOffsets };
+      const told = { ...lineage, k, weight, cost, costBounds, time, drift, events };
+      return [JSON.stringify({ ...told, clusters: clusters.map(({ id, place }) => ({ id, place })) })];
+    }
     const words = [`k ${String(k)}`, `weight ${grouped(weight)}`, `cost ${cost.toPrecision(6)}`];
-    return [json ? JSON.stringify(told) : [String(offset), publishedAt, kind, ...words].join('\t')];
+    const line = [String(offset), publishedAt, kind, ...words, ...heaviestPlaces(clusters)];
+    return [line.join('\t')];
   });
 }
 
@@ -84,17 +79,37 @@ export async function historyCommand(
   { json }: { readonly json: boolean },
   output: Output,
 ): Promise<number> {
-  return await printLines(configuration, output, 'events', ({ events, model, offset, publishedAt }) => {
+  // A cluster that is gone is not in the model that says so: it was last where the one before had it.
+  let before = new Map<number, Place | null>();
+  return await printLines(configuration, output, 'events', ({ events, kind, model, offset, publishedAt }) => {
     const watermark = model.time?.watermark ?? null;
-    return events.map((event) =>
-      json
-        ? JSON.stringify({ model: offset, publishedAt, watermark, ...event })
-        : [publishedAt, ...inWords(event)].join('\t'),
-    );
+    const places = new Map(model.clusters.map(({ id, place }) => [id, place]));
+    const lines = events.map((event) => {
+      const place = 'id' in event ? (places.get(event.id) ?? before.get(event.id) ?? null) : null;
+      return json
+        ? JSON.stringify({ model: offset, publishedAt, watermark, ...event, place })
+        : [publishedAt, ...inWords(event), ...(place === null ? [] : [place.text])].join('\t');
+    });
+    if (kind === 'live') {
+      before = places;
+    }
+    return lines;
   });
 }
 
-type ToldModel = Omit<KeptModel, 'publishedAt'> & { readonly publishedAt: string };
+interface ToldModel extends Omit<KeptModel, 'publishedAt' | 'model'> {
+  readonly publishedAt: string;
+  readonly model: NamedModel;
+}
+
+/** How many places a line names. */
+const PLACES_TOLD = 3;
+
+function heaviestPlaces(clusters: readonly NamedCluster[]): readonly string[] {
+  return clusters
+    .slice(0, PLACES_TOLD)
+    .flatMap(({ id, place }) => (place === null ? [] : [`${String(id)} ${place.text}`]));
+}
 
 /** Prints what is to be told of each published model, and on stderr how many lines those are. */
 async function printLines(
@@ -105,9 +120,10 @@ async function printLines(
 ): Promise<number> {
   return await withState(configuration, output, async (state) => {
     let found = 0;
-    for await (const model of publishedModels(state)) {
-      const publishedAt = new Date(model.publishedAt).toISOString();
-      for (const line of linesOf({ ...model, publishedAt })) {
+    for await (const kept of publishedModels(state)) {
+      const publishedAt = new Date(kept.publishedAt).toISOString();
+      const model = await nameModel(kept.model, state.clock);
+      for (const line of linesOf({ ...kept, model, publishedAt })) {
         found++;
         output.out(`${line}\n`);
       }

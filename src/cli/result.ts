@@ -1,12 +1,12 @@
 import type { Totals } from '../actors/totals.ts';
-import { serializeModel } from '../clustering/geojson.ts';
+import { type NamedModel, serializeModel } from '../clustering/geojson.ts';
 import type { Model } from '../clustering/model.ts';
 import { formatDuration } from '../config/units.ts';
 
 /** What `run --once` tells at its end: sums over the whole state, time of this process. */
 export interface OnceResult {
   readonly totals: Totals;
-  readonly model: Model;
+  readonly model: NamedModel;
   readonly elapsedSeconds: number;
   /** Rows counted by this process a second. */
   readonly rowsPerSecond: number;
@@ -87,21 +87,22 @@ export function times(ratio: number): string {
   return `${ratio.toFixed(2)} times as much as at the clusters of the newest rows`;
 }
 
-/** The clusters as a table of at most 70 columns. */
-export function clusterTable(model: Model): readonly string[] {
+/** The clusters as a table: all numbers, which are 54 columns, and behind them the name of the place. */
+export function clusterTable(model: NamedModel): readonly string[] {
   if (model.clusters.length === 0) {
     return ['no clusters: no rows are counted'];
   }
   return [
-    '   id   longitude    latitude          rows    share    radius km',
-    ...model.clusters.map(({ id, longitude, latitude, weight, share, radiusKm }) =>
+    '  id longitude latitude        rows    share radius km  near',
+    ...model.clusters.map(({ id, longitude, latitude, weight, share, radiusKm, place }) =>
       [
-        String(id).padStart(5),
-        longitude.toFixed(4).padStart(12),
-        latitude.toFixed(4).padStart(12),
-        grouped(weight).padStart(14),
+        String(id).padStart(4),
+        longitude.toFixed(3).padStart(10),
+        latitude.toFixed(3).padStart(9),
+        grouped(weight).padStart(12),
         `${(share * 100).toFixed(2)} %`.padStart(9),
-        grouped(Math.round(radiusKm)).padStart(13),
+        grouped(Math.round(radiusKm)).padStart(10),
+        place === null ? '' : `  ${place.text.replace('near ', '')}`,
       ].join(''),
     ),
   ];

@@ -5,6 +5,8 @@ import type { Model } from '../clustering/model.ts';
 import type { Configuration } from '../config/schema.ts';
 import { NO_TIMEOUT_MS, type Pipeline } from '../pipeline.ts';
 import type { Logger } from '../system/logger.ts';
+import { systemClock } from '../system/clock.ts';
+import { nameModel } from '../places/places.ts';
 import { createLogger } from './logging.ts';
 import { grouped, resultJson, resultText } from './result.ts';
 import { untilStopped } from './signals.ts';
@@ -75,7 +77,7 @@ async function runOnce(
   const elapsedSeconds = performance.now() / 1000;
   const result = {
     totals,
-    model: published.model,
+    model: await nameModel(published.model, systemClock),
     elapsedSeconds,
     rowsPerSecond: (rows.counted - before.rows.counted) / elapsedSeconds,
   };

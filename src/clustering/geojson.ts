@@ -1,4 +1,14 @@
-import type { Model } from './model.ts';
+import type { Place } from '../geo/place.ts';
+import type { Cluster, Model } from './model.ts';
+
+/** A model as it is told: each cluster with the name of where it is, null far from any large city. */
+export interface NamedModel extends Model {
+  readonly clusters: readonly NamedCluster[];
+}
+
+export interface NamedCluster extends Cluster {
+  readonly place: Place | null;
+}
 
 /** A model as GeoJSON (RFC 7946): one point a cluster, positions as [longitude, latitude]. */
 export interface ClusterCollection {
@@ -17,10 +27,19 @@ export interface ClusterFeature {
     readonly weight: number;
     readonly share: number;
     readonly radiusKm: number;
+    readonly place: Place | null;
   };
 }
 
-function clustersToGeoJson({ clusters, cost, costBounds, drift, k, time, weight }: Model): ClusterCollection {
+function clustersToGeoJson({
+  clusters,
+  cost,
+  costBounds,
+  drift,
+  k,
+  time,
+  weight,
+}: NamedModel): ClusterCollection {
   return {
     type: 'FeatureCollection',
     model: {
@@ -31,25 +50,26 @@ function clustersToGeoJson({ clusters, cost, costBounds, drift, k, time, weight 
       ...(time === undefined ? {} : { time }),
       ...(drift === undefined ? {} : { drift }),
     },
-    features: clusters.map(({ id, longitude, latitude, share, radiusKm, weight: rows }) => ({
+    features: clusters.map(({ id, longitude, latitude, place, share, radiusKm, weight: rows }) => ({
       type: 'Feature',
       id,
       geometry: { type: 'Point', coordinates: [longitude, latitude] },
-      properties: { id, weight: rows, share, radiusKm },
+      properties: { id, weight: rows, share, radiusKm, place },
     })),
   };
 }
 
 /** The bytes of `clusters.geojson`: two spaces of indentation, a line end at the end. */
-export function serializeGeoJson(model: Model): string {
+export function serializeGeoJson(model: NamedModel): string {
   return `${JSON.stringify(clustersToGeoJson(model), undefined, 2)}\n`;
 }
 
 /**
  * The bytes of `model.json`: fixed order of keys, doubles in the shortest decimal form that reads back
  * to the same bits (ECMAScript's Number::toString), a line end at the end. Equal models, equal bytes.
+ * Clusters have their `place` where the model has names: among Geoflock's own records it has none.
  */
-export function serializeModel(model: Model): string {
+export function serializeModel(model: Model | NamedModel): string {
   const plain = {
     k: model.k,
     weight: model.weight,
@@ -57,14 +77,15 @@ export function serializeModel(model: Model): string {
     costBounds: model.costBounds,
     ...(model.time === undefined ? {} : { time: model.time }),
     ...(model.drift === undefined ? {} : { drift: model.drift }),
-    clusters: model.clusters.map(({ id, longitude, latitude, center, weight, share, radiusKm }) => ({
-      id,
-      longitude,
-      latitude,
-      center,
-      weight,
-      share,
-      radiusKm,
+    clusters: model.clusters.map((cluster: Cluster | NamedCluster) => ({
+      id: cluster.id,
+      longitude: cluster.longitude,
+      latitude: cluster.latitude,
+      center: cluster.center,
+      weight: cluster.weight,
+      share: cluster.share,
+      radiusKm: cluster.radiusKm,
+      ...('place' in cluster ? { place: cluster.place } : {}),
     })),
   };
   return `${JSON.stringify(plain, undefined, 2)}\n`;

@@ -1,9 +1,10 @@
 import { expect } from 'chai';
 import { emptyStats } from '../../src/actors/stats.ts';
 import { topicNames } from '../../src/actors/topics.ts';
-import type { Cluster, Model } from '../../src/clustering/model.ts';
+import type { NamedCluster, NamedModel } from '../../src/clustering/geojson.ts';
 import { type LiveSource, liveLine, liveTable } from '../../src/cli/live-table.ts';
 import { latitude, longitude } from '../../src/geo/axes.ts';
+import type { Place } from '../../src/geo/place.ts';
 import type { ActorInfo } from '../../src/system/actor-system.ts';
 import { ByteBudget } from '../../src/system/budget.ts';
 import { Connection } from '../../src/system/connection.ts';
@@ -58,7 +59,7 @@ function source(kind: 'embedded' | 'kafka' = 'embedded'): LiveSource {
   };
 }
 
-function cluster(id: number, weight: number): Cluster {
+function cluster(id: number, weight: number, place: Place | null = null): NamedCluster {
   const center = [-1, 0, 0] as const;
   return {
     id,
@@ -68,10 +69,19 @@ function cluster(id: number, weight: number): Cluster {
     weight,
     share: 1,
     radiusKm: 20_015,
+    place,
   };
 }
 
-const modelOf = (...clusters: Cluster[]): Model => ({
+const placeOf = (name: string, country: string): Place => ({
+  name,
+  country,
+  countryCode: 'XX',
+  distanceKm: 1,
+  text: `near ${name}, ${country}`,
+});
+
+const modelOf = (...clusters: NamedCluster[]): NamedModel => ({
   k: clusters.length,
   weight: 1,
   cost: 0,
@@ -112,12 +122,32 @@ describe('the live table', () => {
   it('has a line for each cluster', () => {
     const lines = liveTable(source(), { ...VIEW, model: modelOf(cluster(1, 1_000), cluster(2, 10)) });
     expect(lines.slice(-2).map((line) => line.trim().split(/ +/))).to.deep.equal([
-      ['1', '-180.0000', '-90.0000', '1,000', '100.00', '%', '20,015'],
-      ['2', '-180.0000', '-90.0000', '10', '100.00', '%', '20,015'],
+      ['1', '-180.000', '-90.000', '1,000', '100.00', '%', '20,015'],
+      ['2', '-180.000', '-90.000', '10', '100.00', '%', '20,015'],
     ]);
     expect(liveTable(source(), { ...VIEW, model: modelOf() }).at(-1)).to.equal(
       'no clusters: no rows are counted',
     );
+  });
+
+  it('names the place of each cluster at its end, below its title, on a line of 79 columns', () => {
+    const places = [placeOf('Buenos Aires', 'Argentina'), placeOf('Dar es Salaam', 'Tanzania'), null];
+    const model = modelOf(...places.map((place, index) => cluster(9_997 + index, 999_999_999, place)));
+    const lines = liveTable(source(), { ...VIEW, model }).slice(-4);
+    const at = lines[0]?.indexOf('near') ?? 0;
+    expect(lines.slice(1).map((line) => line.slice(at))).to.deep.equal([
+      'Buenos Aires, Argentina',
+      'Dar es Salaam, Tanzania',
+      '',
+    ]);
+    expect(lines[1]).to.have.length(WIDTH);
+  });
+
+  it('ends a line that is cut with an ellipsis', () => {
+    const model = modelOf(cluster(1, 10, placeOf('New York City', 'United States')));
+    const line = liveTable(source(), { ...VIEW, model }).at(-1);
+    expect(line).to.have.length(WIDTH);
+    expect(line).to.match(/ {2}New York City, United …$/);
   });
 
   it('never has a line that would wrap', () => {
@@ -145,9 +175,12 @@ describe('the live line', () => {
   });
 
   it('names the number of clusters and the heaviest, when there is one', () => {
-    const line = (model: Model): string => liveLine(source(), { ...VIEW, model });
+    const line = (model: NamedModel): string => liveLine(source(), { ...VIEW, model });
     expect(line(modelOf(cluster(1, 1_000), cluster(2, 10)))).to.match(
       / clusters=2 heaviest=-180\.000,-90\.000$/,
+    );
+    expect(line(modelOf(cluster(1, 1_000, placeOf('Lagos', 'Nigeria'))))).to.match(
+      / heaviest=-180\.000,-90\.000 \(near Lagos, Nigeria\)$/,
     );
     expect(line(modelOf())).to.match(/ clusters=0$/);
   });

@@ -254,6 +254,11 @@ describe('the clusters of given centers', () => {
 
 describe('model files', () => {
   const model = buildModel(sourcesOf(cityPoints(500, 3, 1)), { k: 3 });
+  const lagos = { name: 'Lagos', country: 'Nigeria', countryCode: 'NG', distanceKm: 3, text: 'near Lagos' };
+  const named = {
+    ...model,
+    clusters: model.clusters.map((cluster, n) => ({ ...cluster, place: n === 0 ? lagos : null })),
+  };
 
   it('reads back to the same bits from JSON, keys in their order', () => {
     const text = serializeModel(model);
@@ -271,8 +276,23 @@ describe('model files', () => {
     expect(serializeModel(shuffled)).to.equal(text);
   });
 
+  it('has the place of each cluster behind what is said of its rows, where the model has names', () => {
+    expect(JSON.parse(serializeModel(named))).to.deep.equal(named);
+    const [first] = (JSON.parse(serializeModel(named)) as typeof named).clusters;
+    expect(Object.keys(first ?? {})).to.deep.equal([
+      'id',
+      'longitude',
+      'latitude',
+      'center',
+      'weight',
+      'share',
+      'radiusKm',
+      'place',
+    ]);
+  });
+
   it('is GeoJSON with longitude first', () => {
-    const collection = JSON.parse(serializeGeoJson(model)) as {
+    const collection = JSON.parse(serializeGeoJson(named)) as {
       type: string;
       model: unknown;
       features: { type: string; id: number; geometry: unknown; properties: unknown }[];
@@ -291,6 +311,7 @@ describe('model files', () => {
           weight: cluster?.weight,
           share: cluster?.share,
           radiusKm: cluster?.radiusKm,
+          place: n === 0 ? lagos : null,
         },
       });
     });

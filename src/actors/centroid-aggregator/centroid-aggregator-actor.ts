@@ -1,7 +1,8 @@
 import type { Broker, Membership } from '../../broker/broker.ts';
 import { type DriftOptions, withDrift } from '../../clustering/drift-at.ts';
+import type { NamedModel } from '../../clustering/geojson.ts';
 import { liveModelSteps } from '../../clustering/live-model.ts';
-import { type Model, type ModelOptions, modelSteps } from '../../clustering/model.ts';
+import { type ModelOptions, modelSteps } from '../../clustering/model.ts';
 import { type ModelTime, type PlacedPane, sourcesAt, type TimeOptions } from '../../clustering/model-time.ts';
 import type { ModelSource } from '../../clustering/model-features.ts';
 import { finishInSlices, type Steps } from '../../clustering/slices.ts';
@@ -40,7 +41,7 @@ export interface AggregatorDependencies {
   readonly schedule: Scheduler;
   readonly stats: AggregatorStats;
   /** Told each model that was published, for display. */
-  readonly onModel: (model: Model) => void;
+  readonly onModel: (model: NamedModel) => void;
 }
 
 /** Who is asked for a canonical model before the group has answered waits for its word so long. */
@@ -112,7 +113,7 @@ class Aggregator {
   /** What the last live model was made of. */
   #published: string | undefined;
   /** One report after another: they write the same files. */
-  #reporting: Promise<void> = Promise.resolve();
+  #reporting: Promise<unknown> = Promise.resolve();
 
   constructor(own: AggregatorDependencies, context: ActorContext<AggregatorMessage>) {
     this.#own = own;
@@ -345,11 +346,11 @@ class Aggregator {
 
   async #serve({ model }: PublishedModel, begun: number): Promise<void> {
     const { onModel, reportDirectory, stats } = this.#own;
-    const written = this.#reporting.then(() => writeReport(reportDirectory, model));
+    const written = this.#reporting.then(() => writeReport(reportDirectory, model, this.#context.clock));
     this.#reporting = written.catch(() => undefined);
-    await written;
+    const named = await written;
     stats.models++;
     stats.lastModelMs = this.#context.clock.monotonic() - begun;
-    onModel(model);
+    onModel(named);
   }
 }

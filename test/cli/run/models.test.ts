@@ -1,5 +1,6 @@
 import fs from 'node:fs';
 import { expect } from 'chai';
+import type { Place } from '../../../src/geo/place.ts';
 import { eventually } from '../../broker/helpers.ts';
 import { Sandbox } from './sandbox.ts';
 
@@ -12,13 +13,23 @@ function row(time: string, east: number): string {
 interface Shown {
   readonly k: number;
   readonly weight: number;
-  readonly clusters: readonly { readonly longitude: number; readonly weight: number }[];
+  readonly clusters: readonly {
+    readonly longitude: number;
+    readonly weight: number;
+    readonly place: Place | null;
+  }[];
   readonly time: {
     readonly to: string | null;
     readonly rows: number;
     readonly halfLifeSeconds: number | null;
   };
   readonly drift: { readonly pane: string | null; readonly ratio: number | null; readonly alarm: boolean };
+}
+
+interface Listed {
+  readonly kind: string;
+  readonly weight: number;
+  readonly clusters: readonly { readonly id: number; readonly place: Place | null }[];
 }
 
 describe('geoflock models', function () {
@@ -67,6 +78,8 @@ describe('geoflock models', function () {
 
     const text = await box.ask(['models', 'show', '--as-of', '2026-01-01T09:00:00Z']);
     expect(text.stdout).to.match(/^model of {2}2 rows before 2026-01-01T09:00:00.000Z, the newest of /m);
+    expect(text.stdout).to.match(/ {2}Paris, France$/m);
+    expect(asOf.clusters.map(({ place }) => place?.text)).to.deep.equal(['near Paris, France']);
     const none = await show('--as-of', '2020-01-01T00:00:00Z');
     expect([none.weight, none.clusters]).to.deep.equal([0, []]);
     const wrong = await box.ask(['models', 'show', '--as-of', 'yesterday']);
@@ -106,7 +119,7 @@ describe('geoflock models', function () {
   });
 
   it('list the published models, and tell the history of live ones', async () => {
-    box.put('a.csv', [HEADER, row('08:00:00', 2), row('08:00:01', 20), ''].join('\n'));
+    box.put('a.csv', [HEADER, row('08:00:00', 2), row('08:00:01', -30), ''].join('\n'));
     const running = box.start([], { GEOFLOCK_MODEL_EVERY: '100ms', GEOFLOCK_CHECKPOINT_EVERY: '100ms' });
     await eventually(() => {
       expect(fs.existsSync(box.at('report', 'model.json'))).to.equal(true);
@@ -115,14 +128,30 @@ describe('geoflock models', function () {
     await running.ended;
     const history = await box.ask(['models', 'history']);
     expect([history.code, history.stderr]).to.deep.equal([0, '2 events\n']);
-    expect(history.stdout).to.match(/^\S+Z\tcluster 1\tborn\n\S+Z\tcluster 2\tborn\n$/);
+    expect(history.stdout).to.match(
+      /^\S+Z\tcluster \d\tborn(\tnear Paris, France)?\n\S+Z\tcluster \d\tborn(\tnear Paris, France)?\n$/,
+    );
+    const told = await box.ask(['models', 'history', '--json']);
+    const places = told.stdout
+      .trim()
+      .split('\n')
+      .map((line) => (JSON.parse(line) as { readonly place: Place | null }).place?.text ?? null);
+    // One of the two is in mid-ocean.
+    expect(places).to.have.members(['near Paris, France', null]);
+    expect(history.stdout.split('near Paris')).to.have.length(2);
     const list = await box.ask(['models', 'list', '--json']);
     const models = list.stdout
       .trim()
       .split('\n')
-      .map((line) => JSON.parse(line) as { readonly kind: string; readonly weight: number });
+      .map((line) => JSON.parse(line) as Listed);
     expect(models.map(({ kind, weight }) => [kind, weight])).to.deep.include(['live', 2]);
     expect(list.stderr).to.equal(`${String(models.length)} models\n`);
+    expect(models.at(-1)?.clusters.map(({ place }) => place?.text ?? null)).to.have.members([
+      'near Paris, France',
+      null,
+    ]);
+    const lines = (await box.ask(['models', 'list'])).stdout.trim().split('\n');
+    expect(lines.at(-1)).to.match(/\tcost \S+\t[12] near Paris, France$/);
   });
 
   it('tell of drift: of the pane that is complete, and of an alarm in the history', async () => {

@@ -47,6 +47,7 @@ describe('geoflock run --once', function () {
         'weight',
         'share',
         'radiusKm',
+        'place',
       ]);
     }
     const reports = (): string[] =>

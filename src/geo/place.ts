@@ -1,0 +1,13 @@
+/** Where a position is, in words: its nearest large city. */
+export interface Place {
+  /** Of the city, as GeoNames spells it: `Lagos`, `São Paulo`. */
+  readonly name: string;
+  /** In English: `Nigeria`. */
+  readonly country: string;
+  /** ISO 3166-1 alpha-2: `NG`. */
+  readonly countryCode: string;
+  /** Great-circle distance from the position to the city's center, km, to a tenth. */
+  readonly distanceKm: number;
+  /** All of it for a reader: `near Lagos, Nigeria`. */
+  readonly text: string;
+}
