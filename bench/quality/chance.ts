@@ -46,14 +46,4 @@ export function cumulated(weights: readonly number[]): Float64Array {
   return Float64Array.from(weights, (weight) => (sum += weight));
 }
 
-/** The cosine of an angle in [-90, 90] degrees, by its series, to 1e-15: additions and products only. */
-export function cosineOfDegrees(degrees: number): number {
-  const radians = (degrees * Math.PI) / 180;
-  const square = radians * radians;
-  let [term, sum] = [1, 1];
-  for (let n = 1; n <= 14; n++) {
-    term *= -square / ((2 * n - 1) * (2 * n));
-    sum += term;
-  }
-  return sum;
-}
+export { cosineOfDegrees } from '../../src/generator/random.ts';

@@ -24,6 +24,8 @@ export interface DemoOptions {
 
 /** A new file of the generator comes this often. */
 const FILE_EVERY_MS = 2_000;
+/** A city for each cluster that is asked for, the largest of the world that are far from each other. */
+const CROWD = { apartKm: 1_500, devices: 50_000, noise: 0.001 };
 const TABLE_EVERY_MS = 500;
 const LINE_EVERY_MS = 2_000;
 /** A live demo shows its clusters early. */
@@ -69,8 +71,9 @@ export async function demoCommand(
         directory,
         rows: options.rowsPerFile,
         everyMs: FILE_EVERY_MS,
-        shape: 'uniform',
+        shape: 'cities',
         header: 'true',
+        cities: { ...CROWD, cities: configuration.clustering.k },
       },
       generating.signal,
     );

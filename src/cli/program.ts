@@ -15,6 +15,7 @@ import {
   durationOrOffArgument,
   offsetArgument,
   type Output,
+  shareArgument,
   timeArgument,
   UsageError,
   wholeNumber,
@@ -31,6 +32,10 @@ interface GenerateFlags {
   readonly files?: number;
   readonly every?: number;
   readonly shape: Shape;
+  readonly cities?: number;
+  readonly devices?: number;
+  readonly noise?: number;
+  readonly bad?: number;
   readonly seed?: string;
   readonly header: HeaderForm;
 }
@@ -41,6 +46,8 @@ interface DemoFlags extends SettingFlags {
 }
 
 const DEFAULT_EVERY_MS = 10_000;
+/** As many as fit on a terminal of 24 lines. */
+const DEMO_CLUSTERS = { flag: 'geoflock demo', key: 'clustering.k', value: '12' };
 
 /**
  * The commands and their flags. Each command's code is loaded when it runs, so that `--help` and
@@ -114,6 +121,14 @@ function addGenerate(program: Command, output: Output, finish: Finish): void {
     .addOption(
       new Option('--shape <shape>', 'how positions are distributed').choices(SHAPES).default('uniform'),
     )
+    .option('--cities <n>', 'with --shape cities: the largest so many (default: 1000)', wholeNumber(1))
+    .option('--devices <n>', 'with --shape cities: about so many phones (default: 100000)', wholeNumber(1))
+    .option(
+      '--noise <share>',
+      'with --shape cities: rows from anywhere on earth (default: 2%)',
+      shareArgument,
+    )
+    .option('--bad <share>', 'rows that are broken, of every kind (default: 0%)', shareArgument)
     .option('--seed <text>', 'the same seed gives the same names and bytes; times start at 2026-01-01T00:00Z')
     .addOption(
       new Option(
@@ -129,13 +144,19 @@ function addGenerate(program: Command, output: Output, finish: Finish): void {
         'geoflock generate /var/tmp 20',
         'geoflock generate data/input 500000 --files 4 --seed 1',
         'geoflock generate data/input --every 1s --header original',
+        'geoflock generate data/input 100000 --files 10 --shape cities --bad 0.1%',
       ]),
     )
     .action(async (directory: string, rows: number, flags: GenerateFlags) => {
       const { generateCommand } = await import('./generate.ts');
       const everyMs = flags.every ?? (flags.files === undefined ? DEFAULT_EVERY_MS : 0);
-      const { files, shape, seed, header } = flags;
-      finish(await generateCommand({ directory, rows, files, everyMs, shape, seed, header }, output));
+      const { bad, cities, devices, files, header, noise, seed, shape } = flags;
+      const asked = Object.entries({ cities, devices, noise }).filter(([, value]) => value !== undefined);
+      if (shape !== 'cities' && asked.length > 0) {
+        throw new UsageError(`--${asked.map(([name]) => name).join(', --')} needs --shape cities`);
+      }
+      const options = { directory, rows, files, everyMs, shape, seed, header, bad };
+      finish(await generateCommand({ ...options, cities: Object.fromEntries(asked) }, output));
     });
 }
 
@@ -354,7 +375,7 @@ function addDemo(program: Command, output: Output, finish: Finish): void {
     .option('--rows-per-file <n>', 'rows in each generated file', wholeNumber(1), 20_000)
     .addHelpText('after', examples(['geoflock demo', 'geoflock demo --duration 20s']))
     .action(async (flags: DemoFlags) => {
-      const { configuration } = await loadSettings(flags);
+      const { configuration } = await loadSettings(flags, [DEMO_CLUSTERS]);
       const { demoCommand } = await import('./demo.ts');
       finish(
         await demoCommand(

@@ -64,7 +64,10 @@ export function addStateFlags(command: Command): Command {
 }
 
 /** @throws ConfigurationError */
-export async function loadSettings(flags: SettingFlags): Promise<LoadedConfiguration> {
+export async function loadSettings(
+  flags: SettingFlags,
+  commandDefaults: readonly FlagValue[] = [],
+): Promise<LoadedConfiguration> {
   const { loadConfiguration } = await import('../config/load.ts');
   const given = KEYS.flatMap(([name, flag, key]): FlagValue[] => {
     const value = flags[name];
@@ -74,7 +77,7 @@ export async function loadSettings(flags: SettingFlags): Promise<LoadedConfigura
     // Who names brokers here means them, whatever the files say.
     given.push({ flag: '--brokers', key: 'broker.kind', value: 'kafka' });
   }
-  return loadConfiguration({ directory: flags.config, flags: given });
+  return loadConfiguration({ directory: flags.config, flags: given, commandDefaults });
 }
 
 /** @throws UsageError when there is no such folder. */

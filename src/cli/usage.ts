@@ -32,6 +32,15 @@ export function wholeNumber(min: number): (text: string) => number {
   };
 }
 
+/** Reads a share of all as a number in [0, 1], for commander. */
+export function shareArgument(text: string): number {
+  const percent = /^\d+(?:\.\d+)?%$/.test(text) ? Number(text.slice(0, -1)) : Number.NaN;
+  if (!(percent <= 100)) {
+    throw new InvalidArgumentError('Expected a share from 0% to 100%, such as 0.1%.');
+  }
+  return percent / 100;
+}
+
 /** Reads an offset or `earliest`, for commander. */
 export function offsetArgument(text: string): number | 'earliest' {
   return text === 'earliest' ? text : wholeNumber(0)(text);

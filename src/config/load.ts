@@ -17,6 +17,8 @@ export interface LoadOptions {
   /** The user's configuration folder (`--config`). */
   readonly directory?: string | undefined;
   readonly flags?: readonly FlagValue[];
+  /** What a command has as its own defaults: whatever the user says wins over it. */
+  readonly commandDefaults?: readonly FlagValue[];
   /** Default: the process's environment. */
   readonly environment?: Environment;
 }
@@ -53,7 +55,8 @@ export function loadConfiguration(options: LoadOptions = {}): LoadedConfiguratio
     }),
     ...flagSources(options.flags ?? []),
   ];
-  const sources = [...(defaults === undefined ? [] : [defaults]), ...brokerKindOf(given), ...given];
+  const own = flagSources(options.commandDefaults ?? []);
+  const sources = [...(defaults === undefined ? [] : [defaults]), ...own, ...brokerKindOf(given), ...given];
   const { value, entries } = resolve(configurationSchema, sources);
   return { configuration: value, entries };
 }

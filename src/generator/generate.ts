@@ -3,10 +3,10 @@ import fs from 'node:fs/promises';
 import path from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { type Clock, systemClock } from '../system/clock.ts';
-import { randomSource } from './random.ts';
-import { HEADERS, type HeaderForm, MAX_ROW_BYTES, rowWriter, type Shape, type WriteRows } from './rows.ts';
+import { HEADERS, type WriteRows } from './rows.ts';
+import { rowMaker, type ShapeOptions } from './shapes.ts';
 
-export interface GenerateOptions {
+export interface GenerateOptions extends ShapeOptions {
   /** Made when it is missing. */
   readonly directory: string;
   /** Rows in each file; 0 makes files of a header only. */
@@ -15,10 +15,8 @@ export interface GenerateOptions {
   readonly files?: number | undefined;
   /** From the start of one file to the start of the next, ms; 0 for no pause. */
   readonly everyMs: number;
-  readonly shape: Shape;
   /** Fixes names and bytes. */
   readonly seed?: string | undefined;
-  readonly header: HeaderForm;
 }
 
 export interface GeneratedFile {
@@ -62,7 +60,8 @@ export async function generateFiles(
 ): Promise<Generated> {
   const seed = options.seed ?? randomUUID();
   const spanMs = options.everyMs > 0 ? options.everyMs : DEFAULT_INTERVAL_MS;
-  const buffer = Buffer.allocUnsafe(ROWS_PER_SLICE * MAX_ROW_BYTES);
+  const maker = await rowMaker(options, seed, clock);
+  const buffer = Buffer.allocUnsafe(maker.bytesOf(ROWS_PER_SLICE));
   const total = { files: 0, rows: 0, bytes: 0 };
   let due = clock.monotonic();
   await fs.mkdir(options.directory, { recursive: true });
@@ -71,11 +70,7 @@ export async function generateFiles(
     const simulatedMs = SIMULATED_START_MS + index * spanMs;
     const startMs = options.seed === undefined ? nowMs - spanMs : simulatedMs;
     const nameMs = options.seed === undefined ? nowMs : simulatedMs;
-    const write = rowWriter(options.shape, randomSource(seed, index), {
-      startMs,
-      spanMs,
-      rows: options.rows,
-    });
+    const write = maker.file(index, { startMs, spanMs, rows: options.rows });
     const file = await writeFile(options, nameMs, write, buffer, signal);
     total.files++;
     total.rows += file.rows;

@@ -39,13 +39,36 @@ export function randomSource(seed: string, stream: number): RandomSource {
   };
 }
 
-/** FNV-1a over UTF-16 units, finished with MurmurHash3's mixer. */
-function hash(text: string, basis: number): number {
+/** FNV-1a over UTF-16 units, finished with MurmurHash3's mixer: 32 bits. */
+export function hash(text: string, basis: number): number {
   let value = basis;
   for (let index = 0; index < text.length; index++) {
     value = Math.imul(value ^ text.charCodeAt(index), 0x01000193);
   }
-  value = Math.imul(value ^ (value >>> 16), 0x85ebca6b);
+  return mix(value);
+}
+
+/** MurmurHash3's finalizer (Appleby): every bit of 32 depends on every other. */
+export function mix(word: number): number {
+  let value = Math.imul(word ^ (word >>> 16), 0x85ebca6b);
   value = Math.imul(value ^ (value >>> 13), 0xc2b2ae35);
   return value ^ (value >>> 16);
+}
+
+/** Uniform in [0, 1), made of 32 bits. */
+export function fraction(word: number): number {
+  return (word >>> 0) / 4_294_967_296;
+}
+
+/** The cosine of an angle in [-90, 90] degrees, by its series, to 1e-15: additions and products only, so the
+ * same to the bit in every engine, which ECMAScript leaves open for `Math.cos`. */
+export function cosineOfDegrees(degrees: number): number {
+  const radians = (degrees * Math.PI) / 180;
+  const square = radians * radians;
+  let [term, sum] = [1, 1];
+  for (let n = 1; n <= 14; n++) {
+    term *= -square / ((2 * n - 1) * (2 * n));
+    sum += term;
+  }
+  return sum;
 }

@@ -8,6 +8,6 @@ export interface Place {
   readonly countryCode: string;
   /** Great-circle distance from the position to the city's center, km, to a tenth. */
   readonly distanceKm: number;
-  /** All of it for a reader: `near Lagos, Nigeria`. */
+  /** All of it for a reader, the country by its short name: `near Lagos, Nigeria`, `near New York City, US`. */
   readonly text: string;
 }

@@ -8,7 +8,10 @@ import { type CityColumns, nearestCity } from './nearest-city.ts';
 /** Farther from any large city, as in mid-ocean, a position has no place. */
 const FARTHEST_KM = 500;
 
+/** What is no country's code any more comes back as it is. */
 const COUNTRIES = new Intl.DisplayNames(['en'], { type: 'region' });
+/** `US`, `UK`, `Hong Kong`; most are the same. */
+const SHORT_COUNTRIES = new Intl.DisplayNames(['en'], { type: 'region', style: 'short' });
 const CLUSTERS_PER_STEP = 128;
 
 /** Where a position is: near its nearest large city, or null farther than `FARTHEST_KM` from any. */
@@ -18,14 +21,15 @@ export function placeOf(cities: CityColumns, position: Position): Place | null {
     return null;
   }
   const { countryCode, name } = nearest.city;
-  const country = COUNTRIES.of(countryCode) ?? countryCode;
+  const country = COUNTRIES.of(countryCode) as string;
+  const short = SHORT_COUNTRIES.of(countryCode) as string;
   return {
     name,
     country,
     countryCode,
     distanceKm: Math.round(nearest.distanceKm * 10) / 10,
     // Singapore is in Singapore.
-    text: country.startsWith(name) ? `near ${name}` : `near ${name}, ${country}`,
+    text: short === name ? `near ${name}` : `near ${name}, ${short}`,
   };
 }
 

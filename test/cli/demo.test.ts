@@ -8,11 +8,28 @@ import { expect } from 'chai';
 import { demoCommand } from '../../src/cli/demo.ts';
 import { UsageError } from '../../src/cli/usage.ts';
 import { loadConfiguration } from '../../src/config/load.ts';
+import type { Place } from '../../src/geo/place.ts';
 import type { Configuration } from '../../src/config/schema.ts';
 
 const MAIN = path.resolve(import.meta.dirname, '../../src/cli/main.ts');
 const TSX = import.meta.resolve('tsx');
 const ESCAPE = '\u001b';
+
+/** The largest of the world that are 1,500 km from each other. */
+const GREAT_CITIES = [
+  'Shanghai',
+  'Istanbul',
+  'Buenos Aires',
+  'Mumbai',
+  'Mexico City',
+  'Moscow',
+  'Dhaka',
+  'São Paulo',
+  'Lagos',
+  'Jakarta',
+  'Tokyo',
+  'New York City',
+];
 
 interface Shown {
   readonly code: number;
@@ -90,8 +107,13 @@ describe('geoflock demo', () => {
     expect(out).to.match(/\nresults: report\/model\.json and clusters\.geojson\n$/);
     const model = JSON.parse(fs.readFileSync(path.join(folder, 'report/model.json'), 'utf8')) as {
       weight: number;
+      clusters: readonly { readonly place: Place | null }[];
     };
     expect(model.weight).to.equal(rows);
+    // Of few rows, those from anywhere move a cluster or two; the others are where the phones are.
+    const places = model.clusters.map(({ place }) => place?.name);
+    expect(out).to.match(new RegExp(`near\\n +1 .* {2}${places[0] ?? ''}, `));
+    expect(places.filter((name) => GREAT_CITIES.includes(name ?? '')).length).to.be.at.least(8);
   });
 
   it('draws one table over itself on a terminal', async () => {

@@ -21,7 +21,10 @@ describe('help', () => {
       'run',
       ['--input', '--state', '--report', '--config', '--once', '--json', '--settle-timeout', '--log-level'],
     ],
-    ['generate', ['--files', '--every', '--shape', '--seed', '--header']],
+    [
+      'generate',
+      ['--files', '--every', '--shape', '--cities', '--devices', '--noise', '--bad', '--seed', '--header'],
+    ],
     ['config', ['--json', '--config', '--input']],
     ['demo', ['--duration', '--rows-per-file']],
   ];

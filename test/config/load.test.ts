@@ -126,6 +126,18 @@ describe('loadConfiguration', () => {
     expect(sourceOf(loaded, 'regions.level')).to.equal(path.join(PACKAGE_CONFIG, 'default.yaml'));
   });
 
+  it('lets what a command has as its own defaults win over those of the package, and over nothing else', () => {
+    const commandDefaults = [
+      { flag: 'geoflock demo', key: 'clustering.k', value: '12' },
+      { flag: 'geoflock demo', key: 'clustering.seed', value: '9' },
+    ];
+    const loaded = load({ commandDefaults, environment: { GEOFLOCK_CLUSTERING_SEED: '3' } });
+    const { k, seed } = loaded.configuration.clustering;
+    expect([k, seed]).to.deep.equal([12, 3]);
+    put('default.yaml', 'clustering: {k: 1}');
+    expect(load({ commandDefaults, environment: {} }).configuration.clustering.k).to.equal(1);
+  });
+
   it('reads a variable mapping of the user, also with a whole group in one variable', () => {
     put(
       'custom-environment-variables.yaml',

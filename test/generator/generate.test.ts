@@ -56,6 +56,30 @@ describe('generateFiles', () => {
     );
   });
 
+  it('fixes names and bytes of cities with a seed, broken rows among them', async () => {
+    const total = await generate({ shape: 'cities', rows: 3_000, bad: 0.01 });
+    expect(fs.readdirSync(folder).sort()).to.deep.equal([
+      'mobile_data_1767225600000000000.csv',
+      'mobile_data_1767225610000000000.csv',
+    ]);
+    expect(total.rows).to.equal(6_000);
+    expect(contents().map((text) => text.split('\n').length)).to.deep.equal([3_002, 3_002]);
+    // These bytes change with the cities of the package, and with how devices move: then say so in the changes.
+    expect(createHash('sha256').update(contents().join('')).digest('hex')).to.equal(
+      '7c372a9c8eef58406a7b4ce85ca2be1c5f3877cf3ed0e57a591099753ee76936',
+    );
+  });
+
+  it('keeps the devices of cities from file to file', async () => {
+    await generate({ shape: 'cities', rows: 1_000, cities: { cities: 5, devices: 50, noise: 0 } });
+    const [first, second] = contents().map((text) => {
+      const rows = text.trimEnd().split('\n').slice(1);
+      return new Set(rows.map((row) => row.split(',')[1]));
+    });
+    expect(first?.size).to.be.within(35, 70);
+    expect([...(second ?? [])].filter((id) => first?.has(id)).length).to.be.above(30);
+  });
+
   it('writes other values with another seed', async () => {
     await generate({ directory: path.join(folder, 'a'), seed: '1' });
     await generate({ directory: path.join(folder, 'b'), seed: '2' });

@@ -1,13 +1,13 @@
 import { expect } from 'chai';
 import fc from 'fast-check';
 import { randomSource } from '../../src/generator/random.ts';
-import { HEADERS, MAX_ROW_BYTES, rowWriter, type TimeSpread } from '../../src/generator/rows.ts';
+import { HEADERS, MAX_ROW_BYTES, type TimeSpread, uniformRows } from '../../src/generator/rows.ts';
 import { TOPIC_COLUMNS } from '../../src/rows/kernel.ts';
 
 const START = Date.UTC(2026, 0, 1);
 
 function rowsOf(times: TimeSpread, slices: readonly number[] = [times.rows], seed = '1'): string {
-  const write = rowWriter('uniform', randomSource(seed, 0), times);
+  const write = uniformRows(randomSource(seed, 0), times);
   let first = 0;
   let text = '';
   for (const count of slices) {

@@ -44,7 +44,7 @@ describe('places', () => {
     ['Ikorodu', 3.5108, 6.6153, 'near Lagos, Nigeria'],
     ['Epe', 3.9833, 6.5841, 'near Lagos, Nigeria'],
     ['Yokohama', 139.65, 35.4333, 'near Tokyo, Japan'],
-    ['Brooklyn', -73.9496, 40.6501, 'near New York City, United States'],
+    ['Brooklyn', -73.9496, 40.6501, 'near New York City, US'],
     ['west of Shanghai', 121, 31, 'near Shanghai, China'],
     ['the Vatican', 12.4534, 41.9022, 'near Rome, Italy'],
     ['Kowloon', 114.1733, 22.3203, 'near Hong Kong'],
