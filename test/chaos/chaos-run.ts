@@ -1,13 +1,13 @@
-import { mkdirSync, readdirSync, renameSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, renameSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { TopicSettings } from '../../src/actors/topics.ts';
-import type { KafkaContainer } from '../support/kafka-container.ts';
-import { judge } from './judge.ts';
-import { Observer } from './observer.ts';
+import type { Totals } from '../../src/actors/totals.ts';
+import type { Chaos, Kill, Verdict } from './chaos.ts';
+import { configure } from './configuration.ts';
+import { judge, LINES_WITHIN_MS } from './judge.ts';
+import { CLOSED_WITHIN_MS, Observer, OPENED_WITHIN_MS, READ_WITHIN_MS } from './observer.ts';
 import { type Blow, describeBlow } from './plan.ts';
 import { type Ended, Replica, type ReplicaOptions } from './replica.ts';
-import type { Lines } from './truth.ts';
 
 const SESSION_MS = 6_000;
 /** Past the session, so that the others have taken over; a transaction left open outlives it. */
@@ -25,35 +25,11 @@ const ONCE_MS = 120_000;
 /** Exit code of an orderly end on SIGTERM. */
 const ON_SIGTERM = 143;
 
-export interface Chaos {
-  readonly root: string;
-  readonly folder: string;
-  readonly brokers: readonly string[];
-  /** Killed and started again in the middle, where there is one. */
-  readonly toKill: KafkaContainer | undefined;
-  readonly topics: TopicSettings;
-  readonly transactionBytes: string;
-  readonly plan: readonly Blow[];
-  /** What is not finished by then fails. */
-  readonly withinMs: number;
-  readonly truth: Lines;
-  readonly files: number;
-  /** How many of them lie in the folder at the same time. */
-  readonly readyFiles: number;
-  readonly say: (line: string) => void;
-}
-
-export interface Kill {
-  readonly blow: Blow;
-  /** Rows read before it, and rows counted at some time after it. */
-  readonly readBefore: number;
-  readonly countedAfter: number;
-}
-
-export interface Verdict {
-  readonly problems: readonly string[];
-  readonly kills: readonly Kill[];
-  readonly stops: number;
+/** How long a run takes at most, because each of its steps has its own limit. */
+export function longestRunMs(withinMs: number): number {
+  const seen = OPENED_WITHIN_MS + withinMs + 2 * READ_WITHIN_MS + SHUTDOWN_MS;
+  const judged = 2 * ONCE_MS + LINES_WITHIN_MS + OPENED_WITHIN_MS + 2 * READ_WITHIN_MS;
+  return seen + judged + 2 * CLOSED_WITHIN_MS;
 }
 
 /** Expects `staged` in the folder: the files, which it moves to `input` one by one. */
@@ -75,37 +51,56 @@ class ChaosRun {
   #stopping: Promise<void> = Promise.resolve();
   #stops = 0;
   #over = false;
+  /** The group cannot be seen any more: there is nothing to judge. */
+  #blind = false;
   #observer: Observer | undefined;
 
   constructor(chaos: Chaos) {
     this.#chaos = chaos;
+    chaos.signal.addEventListener('abort', () => {
+      this.#end();
+    });
     this.#queue = [...chaos.plan];
     this.#staged = readdirSync(join(chaos.folder, 'staged')).sort();
   }
 
   async run(): Promise<Verdict> {
-    const { brokers, folder, topics } = this.#chaos;
-    this.#configure('config', topics.group);
-    this.#configure('config-second', 'second');
+    const { brokers, folder, signal, topics, transactionBytes } = this.#chaos;
+    for (const [name, group] of [
+      ['config', topics.group],
+      ['config-second', 'second'],
+    ] as const) {
+      configure(join(folder, name), { ...topics, group }, transactionBytes, SESSION_MS);
+    }
     mkdirSync(join(folder, 'input'));
     mkdirSync(join(folder, 'empty'));
     try {
-      const slots = [1, 2].map((slot) => this.#slot(slot));
-      this.#observer = await Observer.open(brokers, topics);
-      await Promise.all([...slots, this.#feed(), this.#watch(), this.#brokerKill()]);
+      const slots = Promise.all([1, 2].map((slot) => this.#slot(slot)));
+      // They may fail before anybody waits for them.
+      slots.catch(() => undefined);
+      const observer = await Observer.open(brokers, topics);
+      this.#observer = observer;
+      await Promise.all([slots, this.#feed(), this.#watch(observer), this.#brokerKill()]);
       const kills = await Promise.all(this.#kills);
       this.#tellKills(kills);
-      if (!this.#late) {
-        await this.#judge(this.#observer);
+      signal.throwIfAborted();
+      if (!this.#late && !this.#blind) {
+        await this.#judge(observer);
       }
       return { problems: this.#problems, kills, stops: this.#stops };
     } finally {
-      this.#over = true;
-      for (const replica of this.#running) {
-        replica.send('SIGCONT');
-        replica.send('SIGKILL');
-      }
-      await this.#observer?.close();
+      this.#end();
+      await this.#observer?.close().catch((error: unknown) => {
+        this.#say(String(error));
+      });
+    }
+  }
+
+  /** Leaves no replica behind, stopped ones included. */
+  #end(): void {
+    this.#over = true;
+    for (const replica of this.#running) {
+      replica.send('SIGKILL');
     }
   }
 
@@ -121,31 +116,9 @@ class ChaosRun {
     );
   }
 
-  #configure(name: string, group: string): void {
-    const { folder, topics, transactionBytes } = this.#chaos;
-    mkdirSync(join(folder, name));
-    writeFileSync(
-      join(folder, name, 'default.yaml'),
-      [
-        'input: { after: delete, events: false, scanEvery: 300ms }',
-        `topics: { prefix: '${topics.prefix}', group: ${group}, partitions: ${String(topics.partitions)} }`,
-        `broker: { kafka: { sessionTimeout: ${String(SESSION_MS)}ms } }`,
-        // Small steps, so that the blows find many different places.
-        'source: { maxLineBytes: 1KiB }',
-        `publisher: { transactionBytes: ${transactionBytes} }`,
-        'checkpoint: { every: 300ms }',
-        // A checkpoint writes every summary that changed, here nearly all of them. With the usual number of
-        // features that would be some 40 MB, three times a second.
-        // Rows of several files are published at a time: some are late, and by whom they are sent decides.
-        'regions: { features: 100, pane: 1s, history: 60s, lateness: 12s }',
-        'clustering: { halfLife: 30s, window: 90s }',
-        '',
-      ].join('\n'),
-    );
-  }
-
   #start(options: Partial<ReplicaOptions>): Replica {
-    const { brokers, folder, root } = this.#chaos;
+    const { brokers, folder, root, signal } = this.#chaos;
+    signal.throwIfAborted();
     this.#lives++;
     const replica = new Replica({
       root,
@@ -226,8 +199,23 @@ class ChaosRun {
 
   async #record(blow: Blow): Promise<Kill> {
     const readBefore = this.#observer?.last?.rows.read ?? 0;
-    const after = await this.#observer?.read();
+    const after = this.#observer === undefined ? undefined : await this.#read(this.#observer);
     return { blow, readBefore, countedAfter: after?.rows.counted ?? 0 };
+  }
+
+  /** Undefined when the reading fails or does not come back, which ends the run. */
+  async #read(observer: Observer): Promise<Totals | undefined> {
+    try {
+      return await observer.read();
+    } catch (error) {
+      if (!this.#blind) {
+        this.#blind = true;
+        this.#over = true;
+        this.#problems.push(String(error));
+        this.#say(String(error));
+      }
+      return undefined;
+    }
   }
 
   async #untilOver(): Promise<undefined> {
@@ -264,10 +252,14 @@ class ChaosRun {
   }
 
   /** Reads on and on how far the group is, until all is counted and every file gone. */
-  async #watch(): Promise<void> {
+  async #watch(observer: Observer): Promise<void> {
     let before = '';
     while (!this.#over) {
-      const { rows } = (await this.#observer?.read()) ?? { rows: { read: 0, counted: 0, rejected: 0 } };
+      const totals = await this.#read(observer);
+      if (totals === undefined) {
+        return;
+      }
+      const { rows } = totals;
       const now = JSON.stringify(rows);
       const idle = readdirSync(join(this.#chaos.folder, 'input')).length === 0 && this.#staged.length === 0;
       const settled = now === before && rows.counted + rows.rejected >= rows.read;

@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import { expect } from 'chai';
-import type { Verdict } from './chaos-run.ts';
+import type { Verdict } from './chaos.ts';
+import { longestRunMs } from './chaos-run.ts';
 import { CHAOS_MUTANTS, makeChaosMutant } from './mutants.ts';
 import { chaosIsExact, type Extent, useChaos } from './suite.ts';
 
@@ -20,7 +21,7 @@ const INEXACT =
   /(lines of the topic|lines too many|lines that are missing|rows read|rows counted|weight): \d/;
 
 describe('chaos on a Kafka', function () {
-  this.timeout(400_000);
+  this.timeout(longestRunMs(SHORT.withinMs));
   const suite = useChaos();
 
   it('leaves two replicas exact, in its short form (`npm run chaos` is the full one)', async () => {

@@ -2,9 +2,13 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { TopicSettings } from '../../src/actors/topics.ts';
+import { within } from '../support/within.ts';
 import { Observer } from './observer.ts';
 import type { ReplicaOptions } from './replica.ts';
 import { type Lines, linesOfTopic } from './truth.ts';
+
+/** For all lines of the topic, by a consumer of its own. */
+export const LINES_WITHIN_MS = 120_000;
 
 export interface Evidence {
   readonly brokers: readonly string[];
@@ -39,7 +43,12 @@ export async function judge(evidence: Evidence): Promise<Judgement> {
   const second = outputOf(
     await runOnce({ report: 'report-second', config: 'config-second', input: 'empty' }),
   );
-  const lines = await linesOfTopic(brokers, `${topics.prefix}${topics.rows}`, topics.partitions);
+  const topic = `${topics.prefix}${topics.rows}`;
+  const lines = await within(
+    LINES_WITHIN_MS,
+    `a consumer of ${topic}`,
+    linesOfTopic(brokers, topic, topics.partitions),
+  );
   const { missing, surplus } = lines.compare(truth);
   for (const [what, is, should] of [
     ['lines of the topic', lines.count, truth.count],

@@ -1,6 +1,10 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { createWriteStream } from 'node:fs';
 import { join } from 'node:path';
+import { Processes } from '../support/processes.ts';
+
+/** All replicas of all runs: none outlives the tests. */
+const replicas = new Processes();
 
 /** What of a run's standard error is kept, for a message about how it ended. */
 const TAIL = 1500;
@@ -41,18 +45,20 @@ export class Replica {
     const environment = { ...process.env, GEOFLOCK_LOG_FORMAT: 'json' };
     delete (environment as NodeJS.ProcessEnv)['NODE_V8_COVERAGE'];
     const folders = Object.entries({ input, config, report, state: 'state' });
-    this.#child = spawn(
-      process.execPath,
-      [
-        join(root, 'bin/geoflock.js'),
-        'run',
-        ...folders.flatMap(([name, at]) => [`--${name}`, join(folder, at)]),
-        ...['--brokers', brokers.join(','), ...(flags ?? [])],
-      ],
-      {
-        env: { ...environment, ...(fault === undefined ? {} : { GEOFLOCK_FAULT: fault }) },
-        stdio: ['ignore', 'pipe', 'pipe'],
-      },
+    this.#child = replicas.add(
+      spawn(
+        process.execPath,
+        [
+          join(root, 'bin/geoflock.js'),
+          'run',
+          ...folders.flatMap(([name, at]) => [`--${name}`, join(folder, at)]),
+          ...['--brokers', brokers.join(','), ...(flags ?? [])],
+        ],
+        {
+          env: { ...environment, ...(fault === undefined ? {} : { GEOFLOCK_FAULT: fault }) },
+          stdio: ['ignore', 'pipe', 'pipe'],
+        },
+      ),
     );
     const log = createWriteStream(join(folder, `${String(life)}-${report}.log`));
     this.#child.stderr?.pipe(log);
@@ -91,4 +97,9 @@ export class Replica {
       clearTimeout(timer);
     });
   }
+}
+
+/** Ends the replicas of runs that were given up, and waits until they are gone. */
+export async function killReplicas(): Promise<void> {
+  await replicas.killAll();
 }

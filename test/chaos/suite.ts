@@ -7,8 +7,10 @@ import { FAULT_POINTS } from '../../src/system/faults.ts';
 import { PROJECT } from '../kills/kill-run.ts';
 import { givenBrokers, useKafka, useOwnKafka } from '../support/kafka.ts';
 import { randomName } from '../support/random-name.ts';
-import { type Chaos, runChaos, type Verdict } from './chaos-run.ts';
+import type { Chaos, Verdict } from './chaos.ts';
+import { runChaos } from './chaos-run.ts';
 import { type Amount, describeBlow, planOf, seeded } from './plan.ts';
+import { killReplicas } from './replica.ts';
 import { linesOfFiles } from './truth.ts';
 
 /** The input of a run, and its steps. */
@@ -55,7 +57,11 @@ export function useChaos(): ChaosSuite {
   afterEach(function () {
     failed ||= this.currentTest?.state === 'failed';
   });
-  after(() => {
+  const cutOff = new AbortController();
+  after(async () => {
+    // Where mocha's own limit was first, a run is still going.
+    cutOff.abort(new Error('the suite is over'));
+    await killReplicas();
     if (failed) {
       say(`the replicas' logs, configuration and reports are in ${folder}`);
       return;
@@ -92,6 +98,7 @@ export function useChaos(): ChaosSuite {
         truth,
         files,
         readyFiles,
+        signal: cutOff.signal,
         // Several may run at the same time.
         say: (line) => {
           say(`${name.slice(0, 20).padEnd(20)} ${line}`);

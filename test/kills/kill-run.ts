@@ -17,6 +17,7 @@ import { openEmbeddedBroker } from '../../src/broker/embedded/broker.ts';
 import { systemClock } from '../../src/system/clock.ts';
 import type { FaultPoint } from '../../src/system/faults.ts';
 import { silentLogger } from '../../src/system/logger.ts';
+import { Processes } from '../support/processes.ts';
 
 export const PROJECT = fileURLToPath(new URL('../..', import.meta.url));
 
@@ -24,6 +25,7 @@ const PARTITIONS = 8;
 const MAP_BYTES = 4 * 2 ** 30;
 /** A run that does not end by itself: far above any honest duration, so that a hang fails the test. */
 const HANG_MS = 240_000;
+const running = new Processes();
 
 /** How a run is ended: at the n-th pass of a fault point, or by SIGKILL some time into the work. */
 export type Kill =
@@ -44,6 +46,8 @@ export interface Stage {
 export interface Ended {
   readonly code: number | null;
   readonly signal: NodeJS.Signals | null;
+  /** It did not end by itself, nor where it was to be killed. */
+  readonly hung: boolean;
   readonly stdout: string;
   readonly stderr: string;
 }
@@ -94,14 +98,21 @@ function start(stage: Stage, fault: string | undefined): ChildProcess {
   // Coverage of a process that is killed is lost anyhow, and collecting it would slow the work down.
   const environment = { ...process.env };
   delete environment['NODE_V8_COVERAGE'];
-  return spawn(process.execPath, [join(root, 'bin/geoflock.js'), 'run', '--once', '--json', ...flags], {
-    env: {
-      ...environment,
-      GEOFLOCK_LOG_FORMAT: 'json',
-      ...(fault === undefined ? {} : { GEOFLOCK_FAULT: fault }),
-    },
-    stdio: ['ignore', 'pipe', 'pipe'],
-  });
+  return running.add(
+    spawn(process.execPath, [join(root, 'bin/geoflock.js'), 'run', '--once', '--json', ...flags], {
+      env: {
+        ...environment,
+        GEOFLOCK_LOG_FORMAT: 'json',
+        ...(fault === undefined ? {} : { GEOFLOCK_FAULT: fault }),
+      },
+      stdio: ['ignore', 'pipe', 'pipe'],
+    }),
+  );
+}
+
+/** Ends what a test that was cut off has left. */
+export async function killRunning(): Promise<void> {
+  await running.killAll();
 }
 
 /** One run, ended by itself or by `kill`. */
@@ -123,13 +134,18 @@ export async function run(stage: Stage, kill?: Kill): Promise<Ended> {
       timer = setTimeout(() => child.kill('SIGKILL'), kill.afterMs);
     }
   });
-  const hang = setTimeout(() => child.kill('SIGKILL'), HANG_MS);
+  let hung = false;
+  const hang = setTimeout(() => {
+    hung = true;
+    stderr += `\nkilled by the test: it did not end within ${String(HANG_MS / 1000)} s`;
+    child.kill('SIGKILL');
+  }, HANG_MS);
   return await new Promise((resolve, reject) => {
     child.on('error', reject);
     child.on('close', (code, signal) => {
       clearTimeout(timer);
       clearTimeout(hang);
-      resolve({ code, signal, stdout, stderr });
+      resolve({ code, signal, hung, stdout, stderr });
     });
   });
 }

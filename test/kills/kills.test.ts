@@ -7,6 +7,7 @@ import { FAULT_POINTS } from '../../src/system/faults.ts';
 import {
   committed,
   countRows,
+  killRunning,
   type Kill,
   modelBytes,
   type OnceOutput,
@@ -69,7 +70,7 @@ async function killAndFinish(
   const kills: Verdict['kills'][number][] = [];
   for (const kill of plan) {
     const ended = await run(stage, kill);
-    if (ended.signal !== 'SIGKILL') {
+    if (ended.signal !== 'SIGKILL' || ended.hung) {
       problems.push(
         `not killed at ${JSON.stringify(kill)}: exit ${String(ended.code)}: ${ended.stderr.slice(-500)}`,
       );
@@ -122,7 +123,10 @@ describe('kills', function () {
     say(`KILL_SEED=${String(seed)}`);
   });
 
-  after(() => {
+  afterEach(killRunning);
+
+  after(async () => {
+    await killRunning();
     rmSync(folder, { recursive: true, force: true });
   });
 
