@@ -10,9 +10,13 @@ import { UsageError } from '../../src/cli/usage.ts';
 import { loadConfiguration } from '../../src/config/load.ts';
 import type { Place } from '../../src/geo/place.ts';
 import type { Configuration } from '../../src/config/schema.ts';
+import { until } from '../actors/pipeline/support.ts';
+import { Processes } from '../support/processes.ts';
 
 const MAIN = path.resolve(import.meta.dirname, '../../src/cli/main.ts');
 const TSX = import.meta.resolve('tsx');
+/** Longer than a test lasts. */
+const LONG_MS = 3_600_000;
 const ESCAPE = '\u001b';
 
 /** The largest of the world that are 1,500 km from each other. */
@@ -37,14 +41,17 @@ interface Shown {
   readonly err: string;
 }
 
-describe('geoflock demo', () => {
+describe('geoflock demo', function () {
+  this.timeout(60_000);
+  const running = new Processes();
   let folder: string;
 
   beforeEach(() => {
     folder = fs.mkdtempSync(path.join(os.tmpdir(), 'geoflock-demo-'));
   });
 
-  afterEach(() => {
+  afterEach(async () => {
+    await running.killAll();
     fs.rmSync(folder, { recursive: true });
   });
 
@@ -76,6 +83,12 @@ describe('geoflock demo', () => {
     return { code, out, err };
   }
 
+  /** Resolves when the demo is at work: its first file is there. */
+  async function generating(): Promise<void> {
+    const input = path.join(folder, 'input');
+    await until('the first file is there', () => fs.existsSync(input) && fs.readdirSync(input).length > 0);
+  }
+
   /** The rows in the files that the demo wrote, each of which has a header. */
   function generatedRows(): number {
     return fs
@@ -87,10 +100,12 @@ describe('geoflock demo', () => {
   it('writes plain lines on a pipe, ends by itself with the results, and counts every row', async () => {
     const args = ['--duration', '3s', '--rows-per-file', '500'];
     const folders = ['input', 'state', 'report'].flatMap((name) => [`--${name}`, path.join(folder, name)]);
-    const child = spawn(process.execPath, ['--import', TSX, MAIN, 'demo', ...args, ...folders], {
-      cwd: folder,
-      stdio: ['ignore', 'pipe', 'pipe'],
-    });
+    const child = running.add(
+      spawn(process.execPath, ['--import', TSX, MAIN, 'demo', ...args, ...folders], {
+        cwd: folder,
+        stdio: ['ignore', 'pipe', 'pipe'],
+      }),
+    );
     const [out, err, [code]] = await Promise.all([
       text(child.stdout),
       text(child.stderr),
@@ -136,13 +151,15 @@ describe('geoflock demo', () => {
   });
 
   it('drains at SIGINT and exits with 130', async () => {
-    const sent = setTimeout(() => process.emit('SIGINT'), 600);
-    const { code, out, err } = await demo(configuration(), false, 15_000).finally(() => {
-      clearTimeout(sent);
-    });
+    const [{ code, out, err }] = await Promise.all([
+      demo(configuration(), false, LONG_MS),
+      generating().then(() => process.emit('SIGINT')),
+    ]);
     expect({ code, err }).to.deep.equal({ code: 130, err: '' });
     const grouped = generatedRows().toLocaleString('en-US');
-    expect(out).to.match(new RegExp(`^draining\nrows ${grouped} read, ${grouped} counted, 0 rejected\n`));
+    expect(out).to.match(
+      new RegExp(`(^|\n)draining\nrows ${grouped} read, ${grouped} counted, 0 rejected\n`),
+    );
   });
 
   it('says what is wrong with the report folder, and generates nothing', async () => {
@@ -171,13 +188,13 @@ describe('geoflock demo', () => {
   it('fails, and says why, when it cannot write files any more', async () => {
     const settings = configuration();
     const input = path.join(folder, 'input');
-    const gone = setTimeout(() => {
-      fs.rmSync(input, { recursive: true, force: true });
-      fs.writeFileSync(input, '');
-    }, 400);
-    const { code, err } = await demo(settings, false, 15_000).finally(() => {
-      clearTimeout(gone);
-    });
+    const [{ code, err }] = await Promise.all([
+      demo(settings, false, LONG_MS),
+      generating().then(() => {
+        fs.rmSync(input, { recursive: true, force: true });
+        fs.writeFileSync(input, '');
+      }),
+    ]);
     expect(code).to.equal(1);
     expect(err).to.match(/^geoflock: E[A-Z]+: /);
   });

@@ -3,9 +3,13 @@ import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { expect } from 'chai';
+import { until } from '../actors/pipeline/support.ts';
+import { Processes } from '../support/processes.ts';
 
 const MAIN = path.resolve(import.meta.dirname, '../../src/cli/main.ts');
 const TSX = import.meta.resolve('tsx');
+
+const running = new Processes();
 
 interface Outcome {
   readonly code: number | null;
@@ -15,11 +19,13 @@ interface Outcome {
 
 function start(args: readonly string[], cwd: string, environment: Record<string, string> = {}): ChildProcess {
   const env = { ...process.env, ...environment };
-  return spawn(process.execPath, ['--import', TSX, MAIN, ...args], {
-    cwd,
-    env,
-    stdio: ['ignore', 'pipe', 'pipe'],
-  });
+  return running.add(
+    spawn(process.execPath, ['--import', TSX, MAIN, ...args], {
+      cwd,
+      env,
+      stdio: ['ignore', 'pipe', 'pipe'],
+    }),
+  );
 }
 
 async function outcomeOf(child: ChildProcess): Promise<Outcome> {
@@ -39,24 +45,16 @@ async function outcomeOf(child: ChildProcess): Promise<Outcome> {
   });
 }
 
-async function until(holds: () => boolean): Promise<void> {
-  const deadline = Date.now() + 15_000;
-  while (!holds()) {
-    if (Date.now() > deadline) {
-      throw new Error('waited 15 s in vain');
-    }
-    await new Promise((resolve) => setTimeout(resolve, 20));
-  }
-}
-
-describe('geoflock', () => {
+describe('geoflock', function () {
+  this.timeout(60_000);
   let folder: string;
 
   beforeEach(() => {
     folder = fs.mkdtempSync(path.join(os.tmpdir(), 'geoflock-cli-'));
   });
 
-  afterEach(() => {
+  afterEach(async () => {
+    await running.killAll();
     fs.rmSync(folder, { recursive: true });
   });
 
@@ -112,7 +110,7 @@ describe('geoflock', () => {
       const child = start(['generate', 'out', '5', '--every', '50ms'], folder);
       const outcome = outcomeOf(child);
       const out = path.join(folder, 'out');
-      await until(() => fs.existsSync(out) && fs.readdirSync(out).length >= 2);
+      await until('two files are there', () => fs.existsSync(out) && fs.readdirSync(out).length >= 2, 40_000);
       child.kill(signal);
       expect(await outcome).to.deep.equal({ code: expected, stdout: '', stderr: '' });
       for (const name of fs.readdirSync(out)) {

@@ -1,6 +1,6 @@
 import { expect } from 'chai';
 import { asFile, rowLines } from '../actors/pipeline/support.ts';
-import { type OnceJson, lasting, Sandbox } from '../cli/run/sandbox.ts';
+import { COMMANDS_MS, type OnceJson, lasting, Sandbox } from '../cli/run/sandbox.ts';
 import { useKafkaContainer } from '../support/kafka.ts';
 import { randomName } from '../support/random-name.ts';
 import { produce } from './topic.ts';
@@ -12,7 +12,7 @@ const IDLE_MS = '4000';
 
 /** Beside those who debug with Kafka's console tools, as on the replaced system. */
 describe("Kafka's console tools", function () {
-  this.timeout(120_000);
+  this.timeout(COMMANDS_MS);
   const kafka = useKafkaContainer();
   let sandbox: Sandbox;
   let topic: string;
@@ -24,8 +24,8 @@ describe("Kafka's console tools", function () {
     sandbox.configure(`topics: { prefix: '${prefix}', partitions: 2 }`);
   });
 
-  afterEach(() => {
-    sandbox.remove();
+  afterEach(async () => {
+    await sandbox.remove();
   });
 
   async function once(): Promise<OnceJson> {

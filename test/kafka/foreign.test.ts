@@ -1,6 +1,6 @@
 import { expect } from 'chai';
 import { asFile, rowLines } from '../actors/pipeline/support.ts';
-import { lasting, Sandbox } from '../cli/run/sandbox.ts';
+import { COMMANDS_MS, lasting, Sandbox } from '../cli/run/sandbox.ts';
 import { useKafka } from '../support/kafka.ts';
 import { randomName } from '../support/random-name.ts';
 import { consume, produce } from './topic.ts';
@@ -18,7 +18,7 @@ interface Rejected {
 }
 
 describe('rows from elsewhere, on a Kafka', function () {
-  this.timeout(120_000);
+  this.timeout(COMMANDS_MS);
   const brokers = useKafka();
   let sandbox: Sandbox;
   let prefix: string;
@@ -31,8 +31,8 @@ describe('rows from elsewhere, on a Kafka', function () {
     );
   });
 
-  afterEach(() => {
-    sandbox.remove();
+  afterEach(async () => {
+    await sandbox.remove();
   });
 
   const once = async (): Promise<ReturnType<typeof lasting>> => {

@@ -1,7 +1,7 @@
 import { expect } from 'chai';
 import kafkajs from 'kafkajs';
 import { rowLines, sleep } from '../actors/pipeline/support.ts';
-import { lasting, Sandbox } from '../cli/run/sandbox.ts';
+import { COMMANDS_MS, lasting, Sandbox } from '../cli/run/sandbox.ts';
 import { useKafka } from '../support/kafka.ts';
 import { randomName } from '../support/random-name.ts';
 import { eventually } from '../broker/helpers.ts';
@@ -70,7 +70,7 @@ class Watch {
 }
 
 describe('a replica that leaves', function () {
-  this.timeout(120_000);
+  this.timeout(COMMANDS_MS);
   const brokers = useKafka();
   let box: Sandbox;
 
@@ -78,8 +78,8 @@ describe('a replica that leaves', function () {
     box = new Sandbox();
   });
 
-  afterEach(() => {
-    box.remove();
+  afterEach(async () => {
+    await box.remove();
   });
 
   it('by SIGTERM under load hands its partitions over at once: the offset of each goes on', async () => {

@@ -5,8 +5,10 @@ import { expect } from 'chai';
 import type { EmbeddedBroker } from '../../../src/broker/embedded/broker.ts';
 import { readAll, text } from '../helpers.ts';
 import { openAt, removeDirectory, temporaryDirectory } from '../fixtures.ts';
+import { Processes } from '../../support/processes.ts';
 
 const CHILD = new URL('./child.ts', import.meta.url).pathname;
+const running = new Processes();
 const TOPICS = [
   { name: 'log', kind: 'log', partitions: 3 },
   { name: 'table', kind: 'table', partitions: 2 },
@@ -17,9 +19,11 @@ async function killedRun(
   directory: string,
   afterMs: number,
 ): Promise<{ committed: number; flushed: number }> {
-  const child = spawn(process.execPath, ['--import=tsx', CHILD, 'commit', directory], {
-    stdio: ['ignore', 'pipe', 'inherit'],
-  });
+  const child = running.add(
+    spawn(process.execPath, ['--import=tsx', CHILD, 'commit', directory], {
+      stdio: ['ignore', 'pipe', 'inherit'],
+    }),
+  );
   let output = '';
   const exited = new Promise((resolve) => child.once('close', resolve));
   child.stdout.on('data', (bytes: Buffer) => {
@@ -50,7 +54,7 @@ async function transactionsIn(broker: EmbeddedBroker): Promise<number> {
 }
 
 describe('an embedded store whose process is killed', function () {
-  this.timeout(20_000);
+  this.timeout(60_000);
   let parent: string;
 
   beforeEach(async () => {
@@ -58,6 +62,7 @@ describe('an embedded store whose process is killed', function () {
   });
 
   afterEach(async () => {
+    await running.killAll();
     await removeDirectory(parent);
   });
 

@@ -7,12 +7,14 @@ import { openOrderedStore } from '../../../src/broker/embedded/lmdb.ts';
 import { StoreLockedError, StoreUnusableError } from '../../../src/broker/errors.ts';
 import { append, failure, readAll, record } from '../helpers.ts';
 import { openAt, removeDirectory, temporaryDirectory } from '../fixtures.ts';
+import { Processes } from '../../support/processes.ts';
 
 const LOG = { name: 'log', kind: 'log', partitions: 3 } as const;
 const CHILD = new URL('./child.ts', import.meta.url).pathname;
 
 describe('opening an embedded store', function () {
-  this.timeout(20_000);
+  this.timeout(60_000);
+  const running = new Processes();
   let parent: string;
   let directory: string;
 
@@ -22,6 +24,7 @@ describe('opening an embedded store', function () {
   });
 
   afterEach(async () => {
+    await running.killAll();
     await removeDirectory(parent);
   });
 
@@ -127,9 +130,11 @@ describe('opening an embedded store', function () {
     });
 
     it('is refused to another process until the owner is killed, and then open at once', async () => {
-      const child = spawn(process.execPath, ['--import=tsx', CHILD, 'commit', directory], {
-        stdio: ['ignore', 'pipe', 'inherit'],
-      });
+      const child = running.add(
+        spawn(process.execPath, ['--import=tsx', CHILD, 'commit', directory], {
+          stdio: ['ignore', 'pipe', 'inherit'],
+        }),
+      );
       const exited = new Promise((resolve) => child.once('exit', resolve));
       await new Promise((resolve) => child.stdout.once('data', resolve));
       const error = await failure(openAt(directory));

@@ -3,7 +3,7 @@ import { type AddressInfo, createServer } from 'node:net';
 import { expect } from 'chai';
 import { useKafka } from '../../support/kafka.ts';
 import { randomName } from '../../support/random-name.ts';
-import { type Ended, Sandbox } from './sandbox.ts';
+import { COMMANDS_MS, type Ended, Sandbox } from './sandbox.ts';
 
 const HEADER = 'timepoint,deviceId,acceloX,acceloY,acceloZ,longitude,latitude,locked';
 
@@ -31,15 +31,16 @@ async function closedPort(): Promise<number> {
   return port;
 }
 
-describe('geoflock run on Kafka', () => {
+describe('geoflock run on Kafka', function () {
+  this.timeout(COMMANDS_MS);
   let box: Sandbox;
 
   beforeEach(() => {
     box = new Sandbox();
   });
 
-  afterEach(() => {
-    box.remove();
+  afterEach(async () => {
+    await box.remove();
   });
 
   for (const [how, flags, variable] of [
@@ -68,12 +69,12 @@ describe('geoflock run on Kafka', () => {
   }
 
   it('a signal ends the wait for the broker at once', async () => {
-    const waiting = box.start(['--brokers', `127.0.0.1:${String(await closedPort())}`]);
+    const nobody = `127.0.0.1:${String(await closedPort())}`;
+    // Longer than the test waits for the end.
+    const waiting = box.start(['--wait-for-broker', '1h', '--brokers', nobody]);
     await waiting.told(/waiting for Kafka/);
-    const began = performance.now();
     waiting.child.kill('SIGINT');
     expect((await waiting.ended).code).to.equal(130);
-    expect(performance.now() - began).to.be.below(3_000);
   });
 
   it('a certificate that is not there: exit code 2 and the key to correct', async () => {
@@ -95,8 +96,7 @@ describe('geoflock run on Kafka', () => {
       return box.once(['--brokers', brokers().join(',')]);
     }
 
-    it('gives the bytes that the embedded broker gives, and says the same when nothing is new', async function () {
-      this.timeout(60_000);
+    it('gives the bytes that the embedded broker gives, and says the same when nothing is new', async () => {
       box.configure(settings(`${randomName()}-`));
       box.put('a.csv', csv(2_000), 60_000);
       box.put('b.csv', `${csv(1_000, 11)}bad\n`, 50_000);
@@ -112,8 +112,7 @@ describe('geoflock run on Kafka', () => {
       expect([again.code, resultOf(again)]).to.deep.equal([0, resultOf(first)]);
     });
 
-    it('packs rows on a topic of its own, and sends one line a message where the topic was there before', async function () {
-      this.timeout(60_000);
+    it('packs rows on a topic of its own, and sends one line a message where the topic was there before', async () => {
       const prefix = `${randomName()}-`;
       box.put('a.csv', csv(10));
       box.configure(settings(prefix));
@@ -131,8 +130,7 @@ describe('geoflock run on Kafka', () => {
       expect(JSON.parse(other.stdout)).to.deep.nested.include({ 'rows.counted': 40 });
     });
 
-    it('with another number of partitions than the topic: exit code 1, the topic and the remedy', async function () {
-      this.timeout(60_000);
+    it('with another number of partitions than the topic: exit code 1, the topic and the remedy', async () => {
       const prefix = `${randomName()}-`;
       box.configure(settings(prefix));
       expect((await onKafka()).code).to.equal(0);

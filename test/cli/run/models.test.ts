@@ -2,7 +2,7 @@ import fs from 'node:fs';
 import { expect } from 'chai';
 import type { Place } from '../../../src/geo/place.ts';
 import { eventually } from '../../broker/helpers.ts';
-import { Sandbox } from './sandbox.ts';
+import { COMMANDS_MS, Sandbox } from './sandbox.ts';
 
 const HEADER = 'timepoint,deviceId,acceloX,acceloY,acceloZ,longitude,latitude,locked';
 
@@ -33,15 +33,15 @@ interface Listed {
 }
 
 describe('geoflock models', function () {
-  this.timeout(60_000);
+  this.timeout(COMMANDS_MS);
   let box: Sandbox;
 
   beforeEach(() => {
     box = new Sandbox();
   });
 
-  afterEach(() => {
-    box.remove();
+  afterEach(async () => {
+    await box.remove();
   });
 
   const show = async (...flags: readonly string[]): Promise<Shown> => {

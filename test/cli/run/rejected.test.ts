@@ -1,7 +1,7 @@
 import { expect } from 'chai';
 import { useKafka } from '../../support/kafka.ts';
 import { randomName } from '../../support/random-name.ts';
-import { type Ended, lasting, type OnceJson, Sandbox } from './sandbox.ts';
+import { COMMANDS_MS, type Ended, lasting, type OnceJson, Sandbox } from './sandbox.ts';
 
 const HEADER = 'timepoint,deviceId,acceloX,acceloY,acceloZ,longitude,latitude,locked';
 const GOOD = '2026-01-01 00:00:00.000,d,0,0,9.8,2.35,48.86,1';
@@ -33,8 +33,8 @@ function sameOnBoth(place: () => readonly string[], config: () => string): void 
     box.configure(config());
   });
 
-  afterEach(() => {
-    box.remove();
+  afterEach(async () => {
+    await box.remove();
   });
 
   const ask = (...args: readonly string[]): Promise<Ended> => box.ask([...args, ...place()]);
@@ -44,8 +44,7 @@ function sameOnBoth(place: () => readonly string[], config: () => string): void 
     return lasting(ended).rows;
   };
 
-  it('rejected rows are listed, shown and redriven; the totals move, those of the file too', async function () {
-    this.timeout(90_000);
+  it('rejected rows are listed, shown and redriven; the totals move, those of the file too', async () => {
     box.put('sub/a.csv', [HEADER, GOOD, AHEAD, SWAPPED, 'bad', ''].join('\n'));
     expect(await once()).to.deep.equal({ read: 4, counted: 1, rejected: 3 });
 
@@ -98,8 +97,7 @@ function sameOnBoth(place: () => readonly string[], config: () => string): void 
     });
   });
 
-  it('a rewind to the earliest offset gives the same result again', async function () {
-    this.timeout(90_000);
+  it('a rewind to the earliest offset gives the same result again', async () => {
     box.put('a.csv', [HEADER, ...Array.from({ length: 50 }, () => GOOD), 'bad', ''].join('\n'));
     const first = lasting(await box.once(place()));
     const asked = await ask('rewind', '--to-offset', 'earliest');
@@ -122,15 +120,15 @@ function sameOnBoth(place: () => readonly string[], config: () => string): void 
   });
 }
 
-describe('rejected rows and rewinds', () => {
+describe('rejected rows and rewinds', function () {
+  this.timeout(COMMANDS_MS);
   describe('on the embedded broker', () => {
     sameOnBoth(
       () => [],
       () => 'topics: { partitions: 2 }',
     );
 
-    it('need a state that is there, and that nobody uses', async function () {
-      this.timeout(60_000);
+    it('need a state that is there, and that nobody uses', async () => {
       const box = new Sandbox();
       try {
         const none = await box.ask(['rejected', 'list']);
@@ -146,7 +144,7 @@ describe('rejected rows and rewinds', () => {
         running.child.kill('SIGTERM');
         expect((await running.ended).code).to.equal(143);
       } finally {
-        box.remove();
+        await box.remove();
       }
     });
 
@@ -170,7 +168,7 @@ describe('rejected rows and rewinds', () => {
           expect(stderr).to.contain(told);
         }
       } finally {
-        box.remove();
+        await box.remove();
       }
     });
   });
@@ -187,8 +185,7 @@ describe('rejected rows and rewinds', () => {
       },
     );
 
-    it('are refused, and no topic is made, where there never was anything', async function () {
-      this.timeout(60_000);
+    it('are refused, and no topic is made, where there never was anything', async () => {
       const box = new Sandbox();
       try {
         prefix = `${randomName()}-`;
@@ -201,12 +198,11 @@ describe('rejected rows and rewinds', () => {
           );
         }
       } finally {
-        box.remove();
+        await box.remove();
       }
     });
 
-    it('a row that several redrive at once, while it runs, is counted once; a rewind is applied by who runs', async function () {
-      this.timeout(120_000);
+    it('a row that several redrive at once, while it runs, is counted once; a rewind is applied by who runs', async () => {
       const box = new Sandbox();
       try {
         box.configure(
@@ -232,7 +228,7 @@ describe('rejected rows and rewinds', () => {
         expect((await running.ended).code).to.equal(143);
         expect(lasting(await box.once(place)).rows).to.deep.equal({ read: 21, counted: 21, rejected: 0 });
       } finally {
-        box.remove();
+        await box.remove();
       }
     });
   });

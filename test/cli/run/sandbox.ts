@@ -3,6 +3,14 @@ import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { Processes } from '../../support/processes.ts';
+import { within } from '../../support/within.ts';
+
+/** For suites whose tests run a few commands: longer than one that hangs lives. */
+export const COMMANDS_MS = 300_000;
+/** Far above what any command of a test takes, on a busy machine too. */
+const ENDS_WITHIN_MS = 150_000;
+const TELLS_WITHIN_MS = 90_000;
 
 const PROJECT = fileURLToPath(new URL('../../..', import.meta.url));
 const BIN = path.join(PROJECT, 'bin/geoflock.js');
@@ -29,13 +37,14 @@ export interface Ended {
 export interface Started {
   readonly child: ChildProcess;
   readonly ended: Promise<Ended>;
-  /** Resolves when something is written to stderr that matches. */
+  /** Resolves when something is written to stderr that matches; rejects with what was written when it is not. */
   told(pattern: RegExp): Promise<void>;
 }
 
 /** A folder of its own for input, state and report, and the built command to run on it. */
 export class Sandbox {
   readonly folder: string;
+  readonly #running = new Processes();
 
   constructor() {
     this.folder = fs.mkdtempSync(path.join(os.tmpdir(), 'geoflock-run-'));
@@ -86,12 +95,14 @@ export class Sandbox {
         : { NODE_V8_COVERAGE: coverage }),
       ...environment,
     };
-    const child = spawn(command, [...before, BIN, ...args, ...config], {
-      cwd: this.folder,
-      env,
-      stdio: ['ignore', 'pipe', 'pipe'],
-      ...unprivileged,
-    });
+    const child = this.#running.add(
+      spawn(command, [...before, BIN, ...args, ...config], {
+        cwd: this.folder,
+        env,
+        stdio: ['ignore', 'pipe', 'pipe'],
+        ...unprivileged,
+      }),
+    );
     let stdout = '';
     let stderr = '';
     const waiting: { readonly pattern: RegExp; readonly resolve: () => void }[] = [];
@@ -106,25 +117,30 @@ export class Sandbox {
         }
       }
     });
-    const ended = new Promise<Ended>((resolve, reject) => {
+    const close = new Promise<Ended>((resolve, reject) => {
       child.on('error', reject);
       child.on('close', (code) => {
         resolve({ code, stdout, stderr, log: logLines(stderr) });
       });
     });
+    const said = (): string => `; it has written: ${stderr.slice(-2_000)}`;
+    const ended = within(ENDS_WITHIN_MS, () => `the end of geoflock ${args.join(' ')}${said()}`, close);
+    // Not every test waits for it.
+    ended.catch(() => undefined);
+    const told = (pattern: RegExp): Promise<void> =>
+      new Promise((resolve, reject) => {
+        if (pattern.test(stderr)) {
+          resolve();
+        }
+        waiting.push({ pattern, resolve });
+        child.on('close', () => {
+          reject(new Error(`ended without telling ${String(pattern)}: ${stderr}`));
+        });
+      });
     return {
       child,
       ended,
-      told: (pattern) =>
-        new Promise((resolve, reject) => {
-          if (pattern.test(stderr)) {
-            resolve();
-          }
-          waiting.push({ pattern, resolve });
-          child.on('close', () => {
-            reject(new Error(`ended without telling ${String(pattern)}: ${stderr}`));
-          });
-        }),
+      told: (pattern) => within(TELLS_WITHIN_MS, () => `${String(pattern)}${said()}`, told(pattern)),
     };
   }
 
@@ -153,7 +169,9 @@ export class Sandbox {
     }
   }
 
-  remove(): void {
+  /** Also ends what runs in it. */
+  async remove(): Promise<void> {
+    await this.#running.killAll();
     fs.rmSync(this.folder, { recursive: true, force: true });
   }
 }

@@ -1,17 +1,20 @@
 import { readFileSync } from 'node:fs';
 import { expect } from 'chai';
-import { until } from '../../actors/pipeline/support.ts';
+import { sleep, until } from '../../actors/pipeline/support.ts';
 import { KafkaPlace } from '../../broker/kafka/fixtures.ts';
 import { SASL_PASSWORD } from '../../support/kafka-container.ts';
 import { useKafkaContainer, useOwnKafka } from '../../support/kafka.ts';
 import { randomName } from '../../support/random-name.ts';
-import { type Ended, lasting, Sandbox, type Started } from './sandbox.ts';
+import { COMMANDS_MS, type Ended, lasting, Sandbox, type Started } from './sandbox.ts';
 
 const HEADER = 'timepoint,deviceId,acceloX,acceloY,acceloZ,longitude,latitude,locked';
 const QUICK =
   'input: { scanEvery: 300ms, minimumAge: 100ms }\ncheckpoint: { every: 200ms }\nmodel: { every: 200ms }\n';
 const CLOCK_TICKS_A_SECOND = 100;
-const WITHIN_MS = 30_000;
+const WITHIN_MS = 90_000;
+/** Waits for a broker longer than a test does for the end: what is told at once does not wait. */
+const PATIENT = ['--wait-for-broker', '1h'] as const;
+const AWAY_MS = 8_000;
 
 function csv(rows: number, device = 'd'): string {
   const line = (row: number): string =>
@@ -37,7 +40,7 @@ function usageOf({ child }: Started): { readonly cpuSeconds: number; readonly rs
 }
 
 describe('trouble with the brokers, as the user of the command sees it', function () {
-  this.timeout(150_000);
+  this.timeout(COMMANDS_MS);
   let box: Sandbox;
   let prefix: string;
 
@@ -47,8 +50,8 @@ describe('trouble with the brokers, as the user of the command sees it', functio
     box.configure(`topics: { prefix: '${prefix}', partitions: 2 }\n${QUICK}`);
   });
 
-  afterEach(() => {
-    box.remove();
+  afterEach(async () => {
+    await box.remove();
   });
 
   /** Rows of the model that was published last. */
@@ -75,11 +78,16 @@ describe('trouble with the brokers, as the user of the command sees it', functio
       }
       await running.told(/"level":"warn".*"msg":"Kafka does not answer or asks to wait: trying again"/);
       const before = usageOf(running);
-      await new Promise((resolve) => setTimeout(resolve, 8_000));
+      await sleep(AWAY_MS);
       const after = usageOf(running);
       expect(running.child.exitCode).to.equal(null);
-      // What a spinning loop takes is the whole of the time, or of a core of a busy machine its share.
-      expect(after.cpuSeconds - before.cpuSeconds).to.be.below(2);
+      const cpuSeconds = after.cpuSeconds - before.cpuSeconds;
+      process.stdout.write(
+        `      ${cpuSeconds.toFixed(2)} s of CPU in ${String(AWAY_MS / 1000)} s without a broker\n`,
+      );
+      // A loop that does not rest takes all of the time that it gets; waiting takes a twentieth, on a slow
+      // machine a tenth.
+      expect(cpuSeconds).to.be.below(AWAY_MS / 1000 / 2);
       expect(after.rssAnonMb).to.be.below(300);
       await kafka().startAgain();
       await until('all files are counted', () => weight() === 103_000, 90_000);
@@ -140,14 +148,12 @@ describe('trouble with the brokers, as the user of the command sees it', functio
         ['nobody', SASL_PASSWORD, /^geoflock: .*(AUTHORIZATION_FAILED|may not create).*kafka-acls/],
         ['admin', 'wrong', /^geoflock: .*refuses the credentials.*check user name, password and mechanism/],
       ] as const) {
-        const began = performance.now();
-        const ended = await box.once(['--brokers', kafka().saslBrokers.join()], {
+        const ended = await box.once([...PATIENT, '--brokers', kafka().saslBrokers.join()], {
           GEOFLOCK_KAFKA_SASL_USERNAME: username,
           GEOFLOCK_KAFKA_SASL_PASSWORD: password,
         });
         expect(ended.code).to.equal(1);
         expect(toldUser(ended)).to.match(says).and.not.contain(SASL_PASSWORD);
-        expect(performance.now() - began).to.be.below(20_000);
       }
     });
 
@@ -155,11 +161,9 @@ describe('trouble with the brokers, as the user of the command sees it', functio
       box.configure(
         `topics: { prefix: '${prefix}', partitions: 2 }\nbroker: { kafka: { tls: { enabled: true } } }`,
       );
-      const began = performance.now();
-      const ended = await box.once(['--brokers', kafka().tlsBrokers.join()]);
+      const ended = await box.once([...PATIENT, '--brokers', kafka().tlsBrokers.join()]);
       expect(ended.code).to.equal(1);
       expect(toldUser(ended)).to.match(/^geoflock: .*certificate.*broker\.kafka\.tls\.ca/);
-      expect(performance.now() - began).to.be.below(20_000);
     });
 
     it('a replica that is configured otherwise is refused, and the others go on', async () => {
