@@ -11,7 +11,8 @@ module.exports = {
   'node-option': ['import=tsx'],
   require: ['./test/support/import-tests.cjs'],
   reporter: './test/support/reporter.ts',
-  timeout: 20_000,
+  // Above every deadline of what a test waits for, which names it; a slow machine is no failure.
+  timeout: 60_000,
   slow: 2_000,
   forbidOnly: inCi,
   failZero: true,

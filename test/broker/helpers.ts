@@ -1,5 +1,8 @@
 import type { Broker, OutgoingRecord } from '../../src/broker/broker.ts';
 
+/** What a reader waits for so long is not there, or belongs to a transaction that is open. */
+const NOT_THERE_MS = 3_000;
+
 /** For reads that are bound to end. */
 export const NEVER = new AbortController().signal;
 
@@ -33,10 +36,9 @@ export async function readAll(broker: Broker, partition: number, from = 0, topic
   while (reader.position < end) {
     const stop = new AbortController();
     const began = Date.now();
-    // Where nothing but markers lies before the end the position comes to it with nothing to read. What
-    // does not come within this time is not there, or belongs to a transaction that is open.
+    // Where nothing but markers lies before the end the position comes to it with nothing to read.
     const timer = setInterval(() => {
-      if (reader.position >= end || Date.now() - began > 1_000) {
+      if (reader.position >= end || Date.now() - began > NOT_THERE_MS) {
         stop.abort();
       }
     }, 5);
@@ -76,7 +78,7 @@ export async function pause(ms: number): Promise<void> {
 }
 
 /** Resolves once `check` no longer throws; rejects with what it threw last. */
-export async function eventually(check: () => void | Promise<void>, withinMs = 10_000): Promise<void> {
+export async function eventually(check: () => void | Promise<void>, withinMs = 30_000): Promise<void> {
   const deadline = Date.now() + withinMs;
   for (;;) {
     try {

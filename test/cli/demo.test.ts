@@ -41,8 +41,7 @@ interface Shown {
   readonly err: string;
 }
 
-describe('geoflock demo', function () {
-  this.timeout(60_000);
+describe('geoflock demo', () => {
   const running = new Processes();
   let folder: string;
 

@@ -45,8 +45,7 @@ async function outcomeOf(child: ChildProcess): Promise<Outcome> {
   });
 }
 
-describe('geoflock', function () {
-  this.timeout(60_000);
+describe('geoflock', () => {
   let folder: string;
 
   beforeEach(() => {

@@ -203,7 +203,7 @@ describe('bounds of the cost', () => {
       expect(cost).to.be.within(costBounds.lower, costBounds.upper);
       expect((costBounds.upper - costBounds.lower) / cost).to.be.below(0.05);
     }
-  }).timeout(60_000);
+  });
 
   it('are tight where one region holds a whole city, whose clusters touch', () => {
     const random = createRandom(7);
@@ -219,7 +219,7 @@ describe('bounds of the cost', () => {
     expect(cost).to.be.within(costBounds.lower, costBounds.upper);
     // 0.107 without a view on several centers together, 0.151 without one on the cell.
     expect((costBounds.upper - costBounds.lower) / costBounds.upper).to.be.below(0.1);
-  }).timeout(60_000);
+  });
 
   it('are the cost itself where no row is near a border, but for rounding', () => {
     const one = boundsOf(cityPoints(5_000, 9, 4), [[0.5, 0.1, 0.4]], 8);

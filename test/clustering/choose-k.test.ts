@@ -51,7 +51,7 @@ describe('the choice of k', () => {
           expect(choice.curve.map(({ k }) => k)).to.deep.equal(Array.from({ length: 15 }, (_, n) => n + 1));
         }
       }
-    }).timeout(60_000);
+    });
   }
 
   it('finds them in the features of region summaries', () => {
@@ -99,7 +99,7 @@ describe('the choice of k', () => {
       }),
       { numRuns: 60 },
     );
-  }).timeout(60_000);
+  });
 
   it('lets greater ks have what a full search gains', () => {
     // With these seeds the search for 10 found centers that cost less than the 11 of the survey.

@@ -207,7 +207,7 @@ describe('buildModel', () => {
     );
     expect(cost / rawCost(points, vectors(raw.centers))).to.be.below(1.01);
     expect(model.cost / cost).to.be.within(1, 1.01);
-  }).timeout(20_000);
+  });
 });
 
 describe('the clusters of given centers', () => {

@@ -149,10 +149,16 @@ describe('generateFiles', () => {
 
   it('ends after a whole row when it is stopped', async () => {
     const abort = new AbortController();
-    setTimeout(() => {
-      abort.abort();
-    }, 30);
-    const total = await generateFiles(options({ rows: 100_000_000, files: 1 }), abort.signal);
+    const written = (name: string): boolean => fs.statSync(path.join(folder, name)).size > 0;
+    const watch = setInterval(() => {
+      if (fs.readdirSync(folder).some(written)) {
+        abort.abort();
+      }
+    }, 1);
+    const stopped = generateFiles(options({ rows: 100_000_000, files: 1 }), abort.signal);
+    const total = await stopped.finally(() => {
+      clearInterval(watch);
+    });
     const [content] = contents();
     expect(content?.endsWith('\n')).to.equal(true);
     expect(total.rows).to.be.greaterThan(0);

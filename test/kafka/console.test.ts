@@ -9,6 +9,7 @@ const OURS = rowLines(30);
 const THEIRS = rowLines(9, 7).map((line) => line.replace(',', ',by-somebody-else-'));
 /** The consumer waits so long for more before it ends. */
 const IDLE_MS = '4000';
+const MOST_TRIES = 4;
 
 /** Beside those who debug with Kafka's console tools, as on the replaced system. */
 describe("Kafka's console tools", function () {
@@ -35,19 +36,25 @@ describe("Kafka's console tools", function () {
   }
 
   /** What somebody sees who reads the topic from its beginning. */
-  async function consumed(...more: readonly string[]): Promise<readonly string[]> {
-    const printed = await kafka().tool('kafka-console-consumer', [
-      ...['--topic', topic, '--from-beginning', '--timeout-ms', IDLE_MS],
-      ...['--isolation-level', 'read_committed'],
-      ...more,
-    ]);
-    return printed.split('\n').filter((line) => line !== '');
+  async function consumed(least: number, ...more: readonly string[]): Promise<readonly string[]> {
+    for (let tries = 0; ; tries++) {
+      const printed = await kafka().tool('kafka-console-consumer', [
+        ...['--topic', topic, '--from-beginning', '--timeout-ms', IDLE_MS],
+        ...['--isolation-level', 'read_committed'],
+        ...more,
+      ]);
+      const lines = printed.split('\n').filter((line) => line !== '');
+      // On a slow machine it may end before it has begun.
+      if (lines.length >= least || tries === MOST_TRIES) {
+        return lines;
+      }
+    }
   }
 
   it("a console producer's rows are counted beside ours, or set aside; a console consumer sees plain CSV lines", async () => {
     sandbox.put('ours.csv', asFile(OURS));
     expect((await once()).rows).to.deep.equal({ read: 30, counted: 30, rejected: 0 });
-    expect([...(await consumed())].sort()).to.deep.equal([...OURS].sort());
+    expect([...(await consumed(OURS.length))].sort()).to.deep.equal([...OURS].sort());
 
     await kafka().tool(
       'kafka-console-producer',
@@ -71,7 +78,7 @@ describe("Kafka's console tools", function () {
       undefined,
     ]);
     expect(stdout).to.match(new RegExp(`^${topic}-[01]-\\d+-0\\tcolumn-count\\t`, 'm'));
-    const seen = await consumed();
+    const seen = await consumed(41);
     expect(seen.filter((line) => [...OURS, ...THEIRS].includes(line)).length).to.equal(39);
     expect(seen.length).to.equal(41);
   });
@@ -80,7 +87,10 @@ describe("Kafka's console tools", function () {
     await kafka().tool('kafka-topics', ['--create', '--topic', topic, '--partitions', '2']);
     sandbox.put('ours.csv', asFile(OURS));
     expect((await once()).rows).to.deep.equal({ read: 30, counted: 30, rejected: 0 });
-    const seen = await consumed('--property', 'print.partition=true', '--property', 'print.offset=true');
+    const seen = await consumed(
+      OURS.length,
+      ...['--property', 'print.partition=true', '--property', 'print.offset=true'],
+    );
     const places = seen.map((line) => line.split('\t').slice(0, 2).join());
     expect(new Set(places).size).to.equal(30);
     expect(seen.map((line) => line.split('\t')[2]).sort()).to.deep.equal([...OURS].sort());

@@ -7,10 +7,13 @@ import { randomName } from '../support/random-name.ts';
 import { eventually } from '../broker/helpers.ts';
 
 const PARTITIONS = 4;
-/** The offset of no partition may stand still for longer while there is something to be counted. */
+/**
+ * The offset of no partition may stand still for longer while there is something to be counted; twice as long
+ * as without anybody leaving comes to that, which is more on a slow machine. A session is far longer.
+ */
 const MOST_STILL_MS = 5_000;
 const BEFORE_MS = 4_000;
-const AFTER_MS = 12_000;
+const AFTER_MS = 15_000;
 const SEND_EVERY_MS = 100;
 const ROWS_EACH = 20;
 
@@ -116,7 +119,7 @@ describe('a replica that leaves', function () {
         const { groups } = await admin.describeGroups([`${prefix}geoflock`]);
         const shares = groups[0]?.members.map(({ memberAssignment }) => partitionsOf(memberAssignment));
         expect(shares).to.deep.equal([PARTITIONS / 2, PARTITIONS / 2]);
-      }, 30_000);
+      }, 60_000);
       [began, watch] = [performance.now(), new Watch(performance.now())];
       await look(BEFORE_MS);
       const atRest = watch.longestMs;
@@ -128,7 +131,7 @@ describe('a replica that leaves', function () {
         `      longest stand of each partition's offset, ms: ${told(atRest)} before, ${told(watch.longestMs)} while one leaves\n`,
       );
       expect(code).to.equal(143);
-      expect(Math.max(...watch.longestMs)).to.be.at.most(MOST_STILL_MS);
+      expect(Math.max(...watch.longestMs)).to.be.at.most(MOST_STILL_MS + 2 * Math.max(...atRest));
       load.stop();
       await loading;
       b.child.kill('SIGTERM');

@@ -8,8 +8,8 @@ export interface Seen {
   readonly value: string | null;
 }
 
-const IDLE_MS = 1_000;
-const ARRIVES_WITHIN_MS = 15_000;
+const IDLE_MS = 2_500;
+const ARRIVES_WITHIN_MS = 45_000;
 
 function client(brokers: readonly string[]): kafkajs.Kafka {
   return new kafkajs.Kafka({ brokers: [...brokers], logLevel: kafkajs.logLevel.NOTHING });

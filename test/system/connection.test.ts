@@ -400,7 +400,7 @@ describe('Connections sharing a budget, against a model', () => {
       ),
       { numRuns: 200 },
     );
-  }).timeout(10_000);
+  });
 });
 
 describe('ConnectionRegistry', () => {

@@ -1,5 +1,6 @@
 import fs from 'node:fs';
 import { expect } from 'chai';
+import { until } from '../pipeline/support.ts';
 import { csv, row, type Run, Workshop } from '../publisher/ingest-run.ts';
 
 describe('the file watcher', () => {
@@ -16,45 +17,43 @@ describe('the file watcher', () => {
     shop.remove();
   });
 
-  async function until(holds: () => boolean, withinMs = 8_000): Promise<number> {
-    const begun = performance.now();
-    while (!holds()) {
-      if (performance.now() - begun > withinMs) {
-        expect.fail(`waited ${String(withinMs)} ms in vain`);
-      }
-      await new Promise((resolve) => setTimeout(resolve, 10));
-    }
-    return performance.now() - begun;
-  }
-
   const filesDone = (): number => run?.pipeline.topology.stats.publisher.filesDone ?? 0;
   const scans = (): number => run?.pipeline.topology.stats.fileWatcher.scans ?? 0;
+  const read = (files: number): Promise<void> =>
+    until(`${String(files)} files are read`, () => filesDone() === files);
+  const scanned = (more = 0): Promise<void> => until('the folder is scanned', () => scans() > more);
 
   it('sees new files by events long before the next scan, also in new subfolders', async () => {
     run = await shop.start({
-      settings: { 'input.events': 'true', 'input.scanEvery': '60s', 'input.minimumAge': '100ms' },
+      settings: { 'input.events': 'true', 'input.scanEvery': '1h', 'input.minimumAge': '100ms' },
     });
-    await until(() => scans() > 0);
-    // chokidar sets its watches up in the background.
-    await new Promise((resolve) => setTimeout(resolve, 300));
+    await scanned();
+    /** chokidar sets its watches up in the background, and says nothing: it is told again and again. */
+    const seen = async (name: string, done: number): Promise<void> => {
+      const again = setInterval(() => {
+        shop.age(name);
+      }, 1_000);
+      await read(done).finally(() => {
+        clearInterval(again);
+      });
+    };
     shop.put('a.csv', csv(3));
-    await until(() => filesDone() === 1);
+    await seen('a.csv', 1);
     fs.mkdirSync(shop.at('sub'));
-    await new Promise((resolve) => setTimeout(resolve, 300));
     shop.put('sub/b.csv', csv(3));
-    await until(() => filesDone() === 2);
+    await seen('sub/b.csv', 2);
     fs.appendFileSync(shop.at('a.csv'), `${row(3)}\n`);
-    await until(() => filesDone() === 3);
+    await seen('a.csv', 3);
     expect((await run.sweep()).totals.rows.counted).to.equal(7);
   });
 
   it('sees them by the scan where there are no events', async () => {
     run = await shop.start({ settings: { 'input.scanEvery': '100ms', 'input.minimumAge': '100ms' } });
-    await until(() => scans() > 0);
+    await scanned();
     shop.put('a.csv', csv(3));
-    await until(() => filesDone() === 1);
+    await read(1);
     shop.put('sub/b.csv', csv(3));
-    await until(() => filesDone() === 2);
+    await read(2);
   });
 
   it('tells of what it cannot read once, not with each scan', async () => {
@@ -62,7 +61,7 @@ describe('the file watcher', () => {
     shop.put('no header.csv', 'a,b\n1,2\n');
     shop.put('good.csv', csv(1));
     run = await shop.start({ settings: { 'input.scanEvery': '50ms' } });
-    await until(() => scans() > 8);
+    await scanned(8);
     // On a busy machine it also tells of scans that came late.
     const errors = run.messages.filter(
       ({ level, text }) => level !== 'info' && level !== 'debug' && text !== 'scheduled runs missed',
@@ -76,24 +75,20 @@ describe('the file watcher', () => {
     run = await shop.start({ settings: { 'input.scanEvery': '50ms', 'input.minimumAge': '100ms' } });
     expect((await run.sweep()).totals.files).to.deep.equal({ done: 0, failed: 1 });
     fs.writeFileSync(`${shop.folder}/later`, csv(2));
-    await until(() => filesDone() === 1);
+    await read(1);
     expect((await run.sweep()).totals.files).to.deep.equal({ done: 1, failed: 0 });
   });
 
   it('names a file that was there at the start and is gone before it is read, and ends', async () => {
     shop.put('a.csv', csv(1));
     shop.put('young.csv', csv(1), 0);
-    run = await shop.start({
-      settings: { 'input.minimumAge': '800ms', 'input.scanEvery': '50ms' },
-      onLog: ({ text }) => {
-        if (text === 'read to its end') {
-          setTimeout(() => {
-            fs.rmSync(shop.at('young.csv'));
-          }, 200);
-        }
-      },
-    });
-    const { messages, totals } = await run.sweep();
+    run = await shop.start({ settings: { 'input.minimumAge': '30s', 'input.scanEvery': '50ms' } });
+    const sweep = run.sweep(60_000);
+    // By then the sweep has listed what is there.
+    await scanned(scans() + 2);
+    await read(1);
+    fs.rmSync(shop.at('young.csv'));
+    const { messages, totals } = await sweep;
     expect(totals.files).to.deep.equal({ done: 1, failed: 0 });
     expect(
       messages.filter(({ level }) => level === 'warn').map(({ fields, text }) => [fields['file'], text]),

@@ -31,7 +31,7 @@ async function startLive(
   };
   const pipeline = await stage.start(settings, { live: true, onModel, ...options });
   const modelOf = async (rows: number): Promise<Model> => {
-    await until(`the model of ${String(rows)} rows`, () => models.at(-1)?.weight === rows, 30_000);
+    await until(`the model of ${String(rows)} rows`, () => models.at(-1)?.weight === rows, 90_000);
     return models.at(-1) as Model;
   };
   return { pipeline, modelOf };
@@ -43,7 +43,7 @@ const write = (stage: Stage, name: string, rows: number, seed: number): Promise<
   stage.write(name, asFile(rowLines(rows, seed)));
 
 describe('live models while the search beside them runs', function () {
-  this.timeout(120_000);
+  this.timeout(300_000);
 
   it('come without waiting for it, and so does the end', () =>
     onStage(async (stage) => {
@@ -94,14 +94,14 @@ describe('live models while the search beside them runs', function () {
       await write(stage, '2.csv', 500, 2);
       await live.modelOf(ROWS + 500);
       // The search over the features of that model has only begun.
-      const drained = await live.pipeline.drain({ settleTimeoutMs: 5_000 }, 30_000);
+      const drained = await live.pipeline.drain({ settleTimeoutMs: 30_000 }, 90_000);
       await stage.stop(live.pipeline);
 
       await onStage(async (other) => {
         await write(other, '1.csv', ROWS, 1);
         await write(other, '2.csv', 500, 2);
         const once = await other.start(settings, { live: false });
-        const alone = await once.drain({ settleTimeoutMs: 5_000 }, 30_000);
+        const alone = await once.drain({ settleTimeoutMs: 30_000 }, 90_000);
         expect(drained.model).to.deep.equal(alone.model);
       });
     }));
@@ -132,7 +132,7 @@ describe('live models while the search beside them runs', function () {
           });
           return last?.model.weight === ROWS + 1 && last.model.cost < 0.99 * cost;
         },
-        30_000,
+        90_000,
       );
       expect(last?.kind).to.equal('live');
     }));

@@ -172,5 +172,5 @@ describe('packing does not matter', () => {
         }),
       ),
       { numRuns: 25, endOnFailure: true },
-    )).timeout(60_000);
+    ));
 });

@@ -137,7 +137,7 @@ describe('poison rows', () => {
       let pipeline = await stage.start({ 'supervision.restarts': '2' }, { fold: broken, log });
       await stage.write('a.csv', asFile(LINES.slice(0, 10)));
       const drained = pipeline
-        .drain({ settleTimeoutMs: 5_000 }, 10_000)
+        .drain({ settleTimeoutMs: 30_000 }, 40_000)
         .catch((error: unknown) => String(error));
       const exit = await pipeline.terminated;
       expect(exit).to.deep.include({ kind: 'failed' });

@@ -53,7 +53,7 @@ async function epochs(broker: Broker, partitions: number): Promise<readonly numb
 /** Drains when all partitions that have counted anything are of this epoch. */
 async function drained(pipeline: Pipeline, epoch: number): Promise<number> {
   const { length } = pipeline.topology.stats.partitions;
-  for (let deadline = performance.now() + 15_000; ; ) {
+  for (let deadline = performance.now() + 40_000; ; ) {
     const found = await epochs(pipeline.broker, length);
     if (found.every((one) => one === epoch || one < 0)) {
       return await drain(pipeline);
@@ -251,7 +251,7 @@ describe('rewind', () => {
       await until('the other partition is about to begin anew', () => held > 0);
       await until('the first has begun anew', () => a.topology.stats.partitions[0]?.checkpoints === 2);
       const models = await publishedModels(a.broker);
-      const canonical = a.drain(undefined, 15_000);
+      const canonical = a.drain(undefined, 40_000);
       // Time for many live models.
       await sleep(500);
       expect(await epochs(a.broker, 2)).to.deep.equal([1, 0]);

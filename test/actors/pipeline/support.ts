@@ -35,7 +35,7 @@ const TEST_SETTINGS: Settings = {
   'log.level': 'silent',
 };
 
-const DRAIN_TIMEOUT_MS = 15_000;
+const DRAIN_TIMEOUT_MS = 40_000;
 
 /** A working folder with a pipeline that may be stopped and started again on the same state. */
 export class Stage {
@@ -120,7 +120,7 @@ export async function onStage(work: (stage: Stage) => Promise<void>): Promise<vo
 
 /** Reads what is in the folder and in the log, and gives the weight of the model made of it. */
 export async function drain(pipeline: Pipeline, sweep = true): Promise<number> {
-  const { model } = await pipeline.drain(sweep ? { settleTimeoutMs: 5_000 } : undefined, DRAIN_TIMEOUT_MS);
+  const { model } = await pipeline.drain(sweep ? { settleTimeoutMs: 30_000 } : undefined, DRAIN_TIMEOUT_MS);
   return model.weight;
 }
 
@@ -158,7 +158,7 @@ export class RecordedLog implements Logger {
 }
 
 /** Waits until `condition` holds; fails with `what` when it does not in time. */
-export async function until(what: string, condition: () => boolean, timeoutMs = 10_000): Promise<void> {
+export async function until(what: string, condition: () => boolean, timeoutMs = 30_000): Promise<void> {
   const deadline = performance.now() + timeoutMs;
   while (!condition()) {
     if (performance.now() > deadline) {

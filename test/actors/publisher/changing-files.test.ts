@@ -1,6 +1,8 @@
 import fs from 'node:fs';
 import { expect } from 'chai';
-import { csv, HEADER, type Outcome, row, rows, type RunSettings, Workshop } from './ingest-run.ts';
+import { settle } from '../../support/simulated-clock.ts';
+import { until } from '../pipeline/support.ts';
+import { csv, HEADER, type Outcome, row, rows, type Run, type RunSettings, Workshop } from './ingest-run.ts';
 
 /** Small steps: a file of a few thousand rows takes many transactions. */
 const SMALL_STEPS = {
@@ -29,19 +31,26 @@ describe('files that change', () => {
   /** Reads `a.csv` of 1,000 rows; `change` happens after its third commit: one claim, two steps. */
   async function changeWhileRead(change: () => void, more: RunSettings = {}): Promise<Outcome> {
     shop.put('a.csv', csv(ROWS));
-    const outcome = await shop.once({
-      settings: { ...SMALL_STEPS, 'input.minimumAge': '200ms', ...more.settings },
+    const starting: Promise<Run> = shop.start({
+      settings: { ...SMALL_STEPS, 'input.minimumAge': '200ms', 'input.scanEvery': '50ms', ...more.settings },
       afterCommit: async (commits) => {
         if (commits === 3) {
+          const { fileWatcher } = (await starting).pipeline.topology.stats;
           // By then the watcher knows that the file belongs to the sweep.
-          await new Promise((resolve) => setTimeout(resolve, 100));
+          const { scans } = fileWatcher;
+          await until('the folder is listed for the sweep', () => fileWatcher.scans > scans + 1);
           change();
         }
       },
-      settleTimeoutMs: 2_000,
     });
-    expectAccounted(outcome);
-    return outcome;
+    const run = await starting;
+    try {
+      const outcome = await run.sweep();
+      expectAccounted(outcome);
+      return outcome;
+    } finally {
+      await run.stop();
+    }
   }
 
   describe('after they were read to their end', () => {
@@ -286,19 +295,25 @@ describe('files that change', () => {
       const midway = new Promise<void>((resolve) => {
         stop = resolve;
       });
+      let letGoOn = (): void => undefined;
+      const stopping = new Promise<void>((resolve) => {
+        letGoOn = resolve;
+      });
       const run = await shop.start({
         settings: { ...SMALL_STEPS, ...settings },
-        afterCommit: (commits) => {
+        afterCommit: async (commits) => {
           if (commits === 3) {
             stop();
-            // Long enough that the stop comes first.
-            return new Promise((resolve) => setTimeout(resolve, 100));
+            await stopping;
           }
-          return undefined;
         },
       });
       await midway;
-      await run.stop();
+      const stopped = run.stop();
+      // The stop comes first.
+      await settle(100);
+      letGoOn();
+      await stopped;
       return ROWS;
     }
 
@@ -340,7 +355,10 @@ describe('files that change', () => {
       shop.put('good.csv', csv(5));
       const stop = appendSlowly('slow.csv', 60);
       try {
-        const outcome = await shop.once({ settings: { 'input.minimumAge': '300ms' }, settleTimeoutMs: 900 });
+        const outcome = await shop.once({
+          settings: { 'input.minimumAge': '1500ms' },
+          settleTimeoutMs: 3_000,
+        });
         expect(outcome.entries.get('slow.csv')).to.include({ state: 'failed', read: 0 });
         expect(outcome.entries.get('slow.csv')?.problem).to.equal(
           'still changing when the settle timeout ended',
@@ -363,8 +381,11 @@ describe('files that change', () => {
       await shop.once();
       const stop = appendSlowly('slow.csv', 60);
       try {
-        await new Promise((resolve) => setTimeout(resolve, 100));
-        const outcome = await shop.once({ settings: { 'input.minimumAge': '300ms' }, settleTimeoutMs: 700 });
+        await until('it has grown', () => fs.statSync(shop.at('slow.csv')).size > csv(5).length);
+        const outcome = await shop.once({
+          settings: { 'input.minimumAge': '1500ms' },
+          settleTimeoutMs: 3_000,
+        });
         expect(outcome.totals.files).to.deep.equal({ done: 0, failed: 1 });
         expect(outcome.totals.rows.counted).to.equal(5);
         expect(outcome.filesFailed).to.equal(1);
@@ -383,7 +404,7 @@ describe('files that change', () => {
       shop.put('a.csv', csv(5), 9_000);
       shop.put('b.csv', csv(5), 8_000);
       const outcome = await shop.once({
-        settings: { 'input.minimumAge': '300ms' },
+        settings: { 'input.minimumAge': '1500ms' },
         afterCommit: async (commits) => {
           if (commits === 1) {
             // Both have been found. A writer begins anew, and is halfway through the header.

@@ -84,7 +84,7 @@ export class Workshop {
   async once(options: RunSettings & { readonly settleTimeoutMs?: number } = {}): Promise<Outcome> {
     const run = await this.start(options);
     try {
-      return await run.sweep(options.settleTimeoutMs ?? 10_000);
+      return await run.sweep(options.settleTimeoutMs ?? 30_000);
     } finally {
       await run.stop();
     }
@@ -126,7 +126,7 @@ export class Run {
     this.messages = messages;
   }
 
-  async sweep(settleTimeoutMs = 10_000): Promise<Outcome> {
+  async sweep(settleTimeoutMs = 30_000): Promise<Outcome> {
     const { model } = await this.pipeline.drain({ settleTimeoutMs }, 60_000);
     return await this.look(model);
   }

@@ -53,8 +53,7 @@ async function transactionsIn(broker: EmbeddedBroker): Promise<number> {
   return counts[0] ?? 0;
 }
 
-describe('an embedded store whose process is killed', function () {
-  this.timeout(60_000);
+describe('an embedded store whose process is killed', () => {
   let parent: string;
 
   beforeEach(async () => {

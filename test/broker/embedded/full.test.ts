@@ -54,8 +54,7 @@ async function consumeAll(broker: EmbeddedBroker): Promise<void> {
   }
 }
 
-describe('a full embedded store', function () {
-  this.timeout(20_000);
+describe('a full embedded store', () => {
   let directory: string;
 
   beforeEach(async () => {

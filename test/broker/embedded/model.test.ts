@@ -162,8 +162,7 @@ async function run(steps: readonly Step[]): Promise<void> {
 }
 
 describe('the embedded broker and its model', () => {
-  it('agree on logs, tables and fencing after any steps', async function () {
-    this.timeout(20_000);
+  it('agree on logs, tables and fencing after any steps', async () => {
     await fc.assert(fc.asyncProperty(fc.array(step, { minLength: 1, maxLength: 40 }), run), { numRuns: 25 });
   });
 });

@@ -12,8 +12,7 @@ import { Processes } from '../../support/processes.ts';
 const LOG = { name: 'log', kind: 'log', partitions: 3 } as const;
 const CHILD = new URL('./child.ts', import.meta.url).pathname;
 
-describe('opening an embedded store', function () {
-  this.timeout(60_000);
+describe('opening an embedded store', () => {
   const running = new Processes();
   let parent: string;
   let directory: string;

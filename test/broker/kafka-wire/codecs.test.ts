@@ -206,8 +206,7 @@ describe('codecs of record batches', () => {
     expect(process.memoryUsage().arrayBuffers - arrayBuffers).to.be.lessThan(2 ** 27);
   });
 
-  it('refuse a few bytes that would fill the memory', function () {
-    this.timeout(20_000);
+  it('refuse a few bytes that would fill the memory', () => {
     const gzip = codecNamed('gzip');
     const bomb = zlib.gzipSync(Buffer.alloc(257 * 1024 * 1024), { level: 1 });
     expect(() => gzip.decompress(bomb)).to.throw(BrokerError, /unpacks to more than 268435456 bytes/);

@@ -26,7 +26,7 @@ describe('a table on Kafka', () => {
   };
 
   it('is restored from a log that was compacted, tombstones removed too', async function () {
-    this.timeout(90_000);
+    this.timeout(180_000);
     await place.outsider.setTopic(scene.table, {
       'segment.ms': '200',
       'min.cleanable.dirty.ratio': '0.001',

@@ -1,4 +1,4 @@
-import { type ChildProcessWithoutNullStreams, spawn } from 'node:child_process';
+import { spawn } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { expect } from 'chai';
 import kafkajs from 'kafkajs';
@@ -9,26 +9,31 @@ import { KafkaConnections } from '../../../src/broker/kafka/kafkajs.ts';
 import { systemClock } from '../../../src/system/clock.ts';
 import { silentLogger } from '../../../src/system/logger.ts';
 import { useKafka, useOwnKafka } from '../../support/kafka.ts';
+import { Processes } from '../../support/processes.ts';
+import { within } from '../../support/within.ts';
 import { eventually, failure, pause } from '../helpers.ts';
 import { KafkaPlace, SESSION_MS } from './fixtures.ts';
 import { Ledger, Member } from './members.ts';
 import { Proxy } from './proxy.ts';
 
 const API = { heartbeat: 12, join: 11, sync: 14 } as const;
+/** Of what is to happen long before a session ends: nobody waits for it to end. */
+const LONG_SESSION_MS = 120_000;
+const SHARED_WITHIN_MS = 45_000;
 
-describe('membership of a consumer group', () => {
+describe('membership of a consumer group', function () {
+  this.timeout(150_000);
   let brokers: () => readonly string[];
   let place: KafkaPlace;
   let ledger: Ledger;
   let proxies: Proxy[];
   let memberships: KafkaMembership[];
-  let processes: ChildProcessWithoutNullStreams[];
+  const processes = new Processes();
 
   beforeEach(() => {
     ledger = new Ledger();
     proxies = [];
     memberships = [];
-    processes = [];
   });
 
   afterEach(async () => {
@@ -36,9 +41,7 @@ describe('membership of a consumer group', () => {
       proxy.judge = () => 'pass';
       proxy.comeBack();
     }
-    for (const child of processes) {
-      child.kill('SIGKILL');
-    }
+    await processes.killAll();
     await Promise.all(memberships.map((membership) => membership.leave()));
     await Promise.all(proxies.map((proxy) => proxy.close()));
     await place.dispose();
@@ -51,7 +54,7 @@ describe('membership of a consumer group', () => {
     return proxy;
   }
 
-  function options(member: Member, proxy?: Proxy): JoinGroupOptions {
+  function options(member: Member, proxy?: Proxy, sessionTimeoutMs = SESSION_MS): JoinGroupOptions {
     return {
       connections: new KafkaConnections({
         brokers: brokers(),
@@ -62,7 +65,7 @@ describe('membership of a consumer group', () => {
       groupId: place.named('g'),
       topic: place.named('log'),
       partitions: 2,
-      sessionTimeoutMs: SESSION_MS,
+      sessionTimeoutMs,
       rebalanceTimeoutMs: 60_000,
       fingerprint: 'same',
       listener: member,
@@ -71,8 +74,8 @@ describe('membership of a consumer group', () => {
     };
   }
 
-  async function join(member: Member, proxy?: Proxy): Promise<KafkaMembership> {
-    const membership = await joinGroup(options(member, proxy));
+  async function join(member: Member, proxy?: Proxy, sessionMs = SESSION_MS): Promise<KafkaMembership> {
+    const membership = await joinGroup(options(member, proxy, sessionMs));
     memberships.push(membership);
     return membership;
   }
@@ -80,7 +83,7 @@ describe('membership of a consumer group', () => {
   async function shares(...expected: readonly (readonly [Member, number])[]): Promise<void> {
     await eventually(() => {
       expect(expected.map(([{ owned }]) => owned.length)).to.deep.equal(expected.map(([, share]) => share));
-    }, 20_000);
+    }, SHARED_WITHIN_MS);
   }
 
   describe('on a Kafka that others use too', () => {
@@ -117,9 +120,7 @@ describe('membership of a consumer group', () => {
           expect(ofA.state).to.equal('joining');
         });
         const [kept = -1] = a.owned;
-        const began = performance.now();
         await ofA.confirm(kept);
-        expect(performance.now() - began).to.be.lessThan(1_000);
         expect(ofA.state).to.equal('joining');
         expect(await failure(ofA.confirm(1 - kept))).to.be.instanceOf(NotOwnerError);
       } finally {
@@ -132,11 +133,16 @@ describe('membership of a consumer group', () => {
 
     it('takes back at once what a member leaves that has not yet been told of its share', async () => {
       const [a, b] = [new Member('a', ledger), new Member('b', ledger)];
-      await join(a);
-      await (await join(b)).leave();
-      const began = performance.now();
+      const { group } = await join(a, undefined, LONG_SESSION_MS);
+      await (await join(b, undefined, LONG_SESSION_MS)).leave();
+      // What `a` owns is all of it before the first round, too: Kafka says when the last one is over.
+      await place.outsider.administer((admin) =>
+        eventually(async () => {
+          const { groups } = await admin.describeGroups([group]);
+          expect([groups[0]?.state, groups[0]?.members.length]).to.deep.equal(['Stable', 1]);
+        }, SHARED_WITHIN_MS),
+      );
       await shares([a, 2], [b, 0]);
-      expect(performance.now() - began).to.be.lessThan(SESSION_MS);
     });
 
     // The silence may end with a question of the member's still in it: that one is lost, and no answer comes.
@@ -150,18 +156,15 @@ describe('membership of a consumer group', () => {
         const [partition = -1] = a.owned;
         let toLose = Infinity;
         proxy.judge = () => (toLose-- > 0 ? new Promise(() => undefined) : 'pass');
-        const began = performance.now();
         expect(await failure(ofA.confirm(partition))).to.be.instanceOf(NotOwnerError);
-        expect(performance.now() - began).to.be.lessThan(SESSION_MS + 500);
+        expect(b.owned, 'nobody else has it yet').not.to.include(partition);
         await shares([a, 0], [b, 2]);
         // It comes back by itself, soon after the coordinator does.
         toLose = lostLast;
         await eventually(() => {
           expect(toLose).to.be.at.most(0);
         });
-        const back = performance.now();
         await shares([a, 1], [b, 1]);
-        expect(performance.now() - back).to.be.lessThan(2 * SESSION_MS);
         expect(a.errors).to.deep.equal([]);
       });
     }
@@ -188,25 +191,23 @@ describe('membership of a consumer group', () => {
     // A new member asks twice to join: the first answer gives it its id. Where that one is lost, nobody knows
     // the member that the coordinator then waits for, until a session has passed.
     const losses = [
-      { what: 'request to get an id', kind: 'request', apiKey: API.join, nth: 1, withinMs: SESSION_MS - 500 },
-      { what: 'answer with its id', kind: 'reply', apiKey: API.join, nth: 1, withinMs: SESSION_MS + 2_000 },
-      { what: 'request to join', kind: 'request', apiKey: API.join, nth: 2, withinMs: SESSION_MS - 500 },
-      { what: 'answer that it joined', kind: 'reply', apiKey: API.join, nth: 2, withinMs: SESSION_MS - 500 },
-      { what: 'request to sync', kind: 'request', apiKey: API.sync, nth: 1, withinMs: SESSION_MS - 500 },
-      { what: 'assignment', kind: 'reply', apiKey: API.sync, nth: 1, withinMs: SESSION_MS - 500 },
+      { what: 'request to get an id', kind: 'request', apiKey: API.join, nth: 1, sessionMs: LONG_SESSION_MS },
+      { what: 'answer with its id', kind: 'reply', apiKey: API.join, nth: 1, sessionMs: SESSION_MS },
+      { what: 'request to join', kind: 'request', apiKey: API.join, nth: 2, sessionMs: LONG_SESSION_MS },
+      { what: 'answer that it joined', kind: 'reply', apiKey: API.join, nth: 2, sessionMs: LONG_SESSION_MS },
+      { what: 'request to sync', kind: 'request', apiKey: API.sync, nth: 1, sessionMs: LONG_SESSION_MS },
+      { what: 'assignment', kind: 'reply', apiKey: API.sync, nth: 1, sessionMs: LONG_SESSION_MS },
     ] as const;
-    for (const { apiKey, kind, nth, what, withinMs } of losses) {
+    for (const { apiKey, kind, nth, sessionMs, what } of losses) {
       it(`joins though the ${what} is lost with its connection`, async () => {
         const [a, b] = [new Member('a', ledger), new Member('b', ledger)];
-        await join(a);
+        await join(a, undefined, sessionMs);
         const proxy = await proxied();
         let seen = 0;
         proxy.judge = (frame) =>
           frame.kind === kind && frame.apiKey === apiKey && ++seen === nth ? 'cut' : 'pass';
-        const began = performance.now();
-        await join(b, proxy);
+        await join(b, proxy, sessionMs);
         await shares([a, 1], [b, 1]);
-        expect(performance.now() - began).to.be.lessThan(withinMs);
         expect(seen).to.be.greaterThan(nth);
         expect([...a.errors, ...b.errors]).to.deep.equal([]);
       });
@@ -226,29 +227,28 @@ describe('membership of a consumer group', () => {
     it('leaves within a session also when its coordinator is away', async () => {
       const a = new Member('a', ledger);
       const proxy = await proxied();
-      const membership = await join(a, proxy);
+      const membership = await join(a, proxy, LONG_SESSION_MS);
       proxy.goAway();
-      const began = performance.now();
-      await membership.leave();
-      expect(performance.now() - began).to.be.lessThan(SESSION_MS);
+      await within(LONG_SESSION_MS, 'leaving', membership.leave());
       expect([a.owned, membership.owned, membership.state]).to.deep.equal([[], [], 'left']);
     });
 
     it('refuses to act for its partitions after a sleep longer than its session', async () => {
-      const child = spawn(
-        process.execPath,
-        [
-          '--import',
-          'tsx',
-          fileURLToPath(new URL('member-process.ts', import.meta.url)),
-          brokers().join(),
-          place.named('g'),
-          place.named('log'),
-          String(SESSION_MS),
-        ],
-        { stdio: 'pipe' },
+      const child = processes.add(
+        spawn(
+          process.execPath,
+          [
+            '--import',
+            'tsx',
+            fileURLToPath(new URL('member-process.ts', import.meta.url)),
+            brokers().join(),
+            place.named('g'),
+            place.named('log'),
+            String(SESSION_MS),
+          ],
+          { stdio: 'pipe' },
+        ),
       );
-      processes.push(child);
       let told = '';
       child.stdout.on('data', (chunk: Buffer) => (told += chunk.toString()));
       await eventually(() => {
@@ -327,13 +327,12 @@ describe('membership of a consumer group', () => {
         revoked: (partitions) => Promise.resolve(void told.push(`revoked ${partitions.join()}`)),
         failed: (error) => told.push(error.message),
       };
-      const refused = await failure(joinGroup({ ...options(new Member('a', ledger)), listener: failing }));
+      const ofA = options(new Member('a', ledger), undefined, LONG_SESSION_MS);
+      const refused = await failure(joinGroup({ ...ofA, listener: failing }));
       expect(String(refused)).to.contain('no room');
       const b = new Member('b', ledger);
-      const began = performance.now();
-      await join(b);
+      await join(b, undefined, LONG_SESSION_MS);
       await shares([b, 2]);
-      expect(performance.now() - began).to.be.lessThan(SESSION_MS - 500);
       // It may have taken some before it failed.
       expect(told).to.deep.equal(['revoked 0,1']);
     });
@@ -352,8 +351,7 @@ describe('membership of a consumer group', () => {
   describe('on a Kafka that is killed', () => {
     const own = useOwnKafka();
 
-    it('goes on by itself when its coordinator is back', async function () {
-      this.timeout(120_000);
+    it('goes on by itself when its coordinator is back', async () => {
       brokers = () => own().brokers;
       place = new KafkaPlace(brokers());
       await place.outsider.administer((admin) =>

@@ -107,8 +107,7 @@ describe('a Kafka writer in a network that fails', () => {
     });
   }
 
-  it('commits each row once while every seventh frame of its transactions is lost', async function () {
-    this.timeout(60_000);
+  it('commits each row once while every seventh frame of its transactions is lost', async () => {
     const ofTransactions: readonly number[] = [API.addPartitionsToTxn, API.produce, API.endTxn];
     let frames = 0;
     proxy.judge = ({ apiKey }: Frame) =>

@@ -1,10 +1,12 @@
+import { connect } from 'node:net';
 import { expect } from 'chai';
 import { AccessDeniedError, BrokerUnavailableError } from '../../../src/broker/errors.ts';
+import type { KafkaBrokerOptions } from '../../../src/broker/kafka/broker.ts';
 import { useOwnKafka } from '../../support/kafka.ts';
 import { SASL_PASSWORD } from '../../support/kafka-container.ts';
 import { Scene } from '../conformance/scene.ts';
 import { eventually, failure, NEVER, pause, readAll, record, text } from '../helpers.ts';
-import { KafkaPlace, listeningLogger, openKafkaAt, SESSION_MS } from './fixtures.ts';
+import { KafkaPlace, listeningLogger, openKafkaAt } from './fixtures.ts';
 import { Ledger, Member } from './members.ts';
 
 describe('a Kafka that is away', () => {
@@ -13,7 +15,7 @@ describe('a Kafka that is away', () => {
     const error = await failure(openKafkaAt(['127.0.0.1:1'], 'g', { waitForBrokerMs: 1_200 }));
     expect(error).to.be.instanceOf(BrokerUnavailableError);
     expect((error as Error).message).to.contain('127.0.0.1:1');
-    expect(Date.now() - began).to.be.within(1_000, 5_000);
+    expect(Date.now() - began).to.be.at.least(1_000);
   });
 
   describe('or refuses', () => {
@@ -35,11 +37,11 @@ describe('a Kafka that is away', () => {
     });
 
     it('is not waited for when it refuses the credentials', async () => {
-      const began = Date.now();
-      const error = await failure(openKafkaAt(kafka().saslBrokers, 'g', as('admin', 'wrong')));
+      // Longer than the test may take.
+      const patient = { ...as('admin', 'wrong'), waitForBrokerMs: 3_600_000 };
+      const error = await failure(openKafkaAt(kafka().saslBrokers, 'g', patient));
       expect(error).to.be.instanceOf(AccessDeniedError);
       expect((error as Error).message).not.to.contain('wrong');
-      expect(Date.now() - began).to.be.lessThan(10_000);
     });
 
     it('is not waited for when it refuses a right', async () => {
@@ -54,12 +56,17 @@ describe('a Kafka that is away', () => {
     });
 
     it('is waited out while running: reads, commits, refreshes and groups go on by themselves', async function () {
-      this.timeout(120_000);
+      this.timeout(300_000);
       const place = new KafkaPlace(kafka().brokers);
       const scene = new Scene(() => Promise.resolve(place));
       await scene.begin();
       const lines: string[] = [];
-      const broker = await place.open({ log: listeningLogger(lines), sessionTimeoutMs: SESSION_MS });
+      let connections = 0;
+      const socketFactory: KafkaBrokerOptions['socketFactory'] = ({ host, onConnect, port }) => {
+        connections++;
+        return connect(port, host, onConnect);
+      };
+      const broker = await place.open({ log: listeningLogger(lines), socketFactory });
       await broker.declareTopics(scene.topics);
       const ledger = new Ledger();
       const member = new Member('a', ledger);
@@ -82,17 +89,18 @@ describe('a Kafka that is away', () => {
       await readOn(1);
 
       await kafka().kill();
-      const cpu = process.cpuUsage();
+      connections = 0;
       const during = {
         commit: commit('during'),
         read: readOn(2),
         refresh: broker.refreshTable(scene.table, 1),
       };
       // The other begins while there is nobody.
-      const opening = place.open({ waitForBrokerMs: 100_000 });
+      const opening = place.open({ waitForBrokerMs: 200_000, socketFactory });
       await pause(5_000);
-      const { system, user } = process.cpuUsage(cpu);
-      expect((system + user) / 1_000, 'milliseconds of CPU in 5 s without a broker').to.be.lessThan(2_500);
+      process.stdout.write(`          ${String(connections)} connections tried in 5 s without a broker\n`);
+      // Each of those who wait tries again after pauses of up to 2 s; one that does not pause tries thousands.
+      expect(connections).to.be.within(1, 300);
       await kafka().startAgain();
       await Promise.all([during.commit, during.read, during.refresh]);
       const other = await opening;
@@ -106,7 +114,7 @@ describe('a Kafka that is away', () => {
       await eventually(() => {
         expect(member.membership.owned).to.have.length(3);
         expect(member.owned).to.have.length(3);
-      }, 20_000);
+      }, 60_000);
       expect(member.errors).to.deep.equal([]);
       expect(ledger.violations).to.deep.equal([]);
       const told = lines.filter((line) => line.startsWith('warn')).length;

@@ -13,7 +13,7 @@ import { CERTIFICATE } from '../../support/certificate.ts';
 import { useOwnKafka } from '../../support/kafka.ts';
 import { SASL_PASSWORD } from '../../support/kafka-container.ts';
 import { randomName } from '../../support/random-name.ts';
-import { failure, readAll, record } from '../helpers.ts';
+import { eventually, failure, readAll, record } from '../helpers.ts';
 
 /** A token that nobody has signed, for the user `subject`. */
 function unsignedToken(subject: string): string {
@@ -27,12 +27,13 @@ describe('Kafka by TLS and SASL, as configured', () => {
   let folder: string;
   let tokens: Server | undefined;
   let tokenStatus: number;
+  let tokensAsked: number;
 
-  before(async function () {
-    this.timeout(60_000);
+  before(async () => {
     folder = fs.mkdtempSync(path.join(os.tmpdir(), 'geoflock-tls-'));
     fs.writeFileSync(path.join(folder, 'ca.pem'), CERTIFICATE);
     const server = createServer((_, response) => {
+      tokensAsked++;
       response
         .writeHead(tokenStatus)
         .end(JSON.stringify({ access_token: unsignedToken('admin'), expires_in: 300 }));
@@ -46,6 +47,7 @@ describe('Kafka by TLS and SASL, as configured', () => {
 
   beforeEach(() => {
     tokenStatus = 200;
+    tokensAsked = 0;
   });
 
   after(() => {
@@ -53,7 +55,10 @@ describe('Kafka by TLS and SASL, as configured', () => {
     fs.rmSync(folder, { recursive: true });
   });
 
-  async function open(settings: Readonly<Record<string, string>>): ReturnType<typeof openBroker> {
+  async function open(
+    settings: Readonly<Record<string, string>>,
+    wait = '3s',
+  ): ReturnType<typeof openBroker> {
     const all = {
       BROKERS: kafka().tlsBrokers.join(','),
       TLS_ENABLED: 'true',
@@ -65,7 +70,7 @@ describe('Kafka by TLS and SASL, as configured', () => {
       Object.entries(all).map(([key, value]) => [`GEOFLOCK_KAFKA_${key}`, value]),
     );
     const { configuration } = loadConfiguration({
-      environment: { ...environment, GEOFLOCK_BROKER_WAIT: '3s', GEOFLOCK_TOPICS_PREFIX: randomName() },
+      environment: { ...environment, GEOFLOCK_BROKER_WAIT: wait, GEOFLOCK_TOPICS_PREFIX: randomName() },
     });
     return await openBroker(configuration, { log: silentLogger, clock: systemClock });
   }
@@ -100,18 +105,19 @@ describe('Kafka by TLS and SASL, as configured', () => {
     it(`is refused at once with a wrong secret for ${mechanism}`, async () => {
       tokenStatus = 401;
       const wrong = mechanism === 'oauthbearer' ? {} : { SASL_PASSWORD: 'sesame' };
-      const began = Date.now();
-      const error = await failure(open({ ...login(), ...wrong }));
+      // Longer than the test may take.
+      const error = await failure(open({ ...login(), ...wrong }, '1h'));
       expect(error).to.be.instanceOf(AccessDeniedError);
       expect(String(error)).not.to.contain('sesame');
-      expect(Date.now() - began).to.be.below(2_900);
     });
   }
 
   it('waits for a token endpoint that is away, as for a broker', async () => {
     tokenStatus = 503;
-    const waiting = open(oauth());
-    await new Promise((resolve) => setTimeout(resolve, 500));
+    const waiting = open(oauth(), '1h');
+    await eventually(() => {
+      expect(tokensAsked).to.be.at.least(2);
+    });
     tokenStatus = 200;
     await (await waiting).close();
     tokenStatus = 503;

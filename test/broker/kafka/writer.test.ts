@@ -40,8 +40,7 @@ describe('a Kafka writer', () => {
   /** Where each partition ended when the test began. */
   let begun: number[];
 
-  before(async function () {
-    this.timeout(60_000);
+  before(async () => {
     outsider = new Outsider(brokers());
     const connected = new KafkaConnections({ brokers: brokers(), clientId: 'test', log: silentLogger });
     await declareTopics(
@@ -213,8 +212,7 @@ describe('a Kafka writer', () => {
     expect(await rows(0)).to.deep.equal(['row', 'next']);
   });
 
-  it('is fenced or unsure, and nothing else, where many open one id at the same time and commit', async function () {
-    this.timeout(60_000);
+  it('is fenced or unsure, and nothing else, where many open one id at the same time and commit', async () => {
     const committed: string[] = [];
     const unsure: string[] = [];
     const others: unknown[] = [];
@@ -280,8 +278,7 @@ describe('a Kafka writer', () => {
     expect(await rows(0)).to.deep.equal(['mine']);
   });
 
-  it('is fenced when its transaction took longer than its timeout', async function () {
-    this.timeout(30_000);
+  it('is fenced when its transaction took longer than its timeout', async () => {
     const slow = await open({ connections: proxied, transactionTimeoutMs: 1_000 });
     proxy.judge = ({ apiKey, kind }) =>
       apiKey === API.endTxn && kind === 'request' ? pause(4_000).then(() => 'pass') : 'pass';
@@ -384,8 +381,7 @@ describe('a Kafka writer', () => {
     expect(await rows(0)).to.deep.equal(['rightful']);
   });
 
-  it('commits 4 MiB over 8 partitions, and 65,000 records of a line each', async function () {
-    this.timeout(60_000);
+  it('commits 4 MiB over 8 partitions, and 65,000 records of a line each', async () => {
     const writer = await open();
     const kib = 'x'.repeat(1024);
     const transaction = writer.begin();

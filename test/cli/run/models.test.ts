@@ -122,8 +122,9 @@ describe('geoflock models', function () {
     box.put('a.csv', [HEADER, row('08:00:00', 2), row('08:00:01', -30), ''].join('\n'));
     const running = box.start([], { GEOFLOCK_MODEL_EVERY: '100ms', GEOFLOCK_CHECKPOINT_EVERY: '100ms' });
     await eventually(() => {
-      expect(fs.existsSync(box.at('report', 'model.json'))).to.equal(true);
-    }, 20_000);
+      const model = JSON.parse(fs.readFileSync(box.at('report', 'model.json'), 'utf8')) as object;
+      expect(model).to.include({ weight: 2 });
+    }, 60_000);
     running.child.kill('SIGTERM');
     await running.ended;
     const history = await box.ask(['models', 'history']);
