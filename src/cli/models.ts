@@ -134,6 +134,9 @@ async function printLines(
 }
 
 function inWords(event: ModelEvent): readonly string[] {
+  if (event.type === 'k-changed') {
+    return [`k ${String(event.from)} -> ${String(event.to)}`, event.reason];
+  }
   return 'id' in event ? clusterInWords(event) : alarmInWords(event);
 }
 

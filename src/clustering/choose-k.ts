@@ -1,6 +1,6 @@
 import { bicOf, DIMENSIONS } from './bic.ts';
 import { type FeatureColumns, FEATURES_PER_STEP } from './features.ts';
-import { assignFeatures, searchCenters } from './kmeans.ts';
+import { assignFeatures, searchCenters, type SearchResult } from './kmeans.ts';
 import { allocateCenters, type Centers } from './kmeans-passes.ts';
 import type { Steps } from './slices.ts';
 
@@ -36,6 +36,8 @@ export interface KChoice {
   readonly k: number;
   /** Found by a full search for this k. */
   readonly centers: Centers;
+  /** What they cost: that of k in the curve. */
+  readonly cost: number;
   /** Ascending by k, without gaps: all that could be judged. */
   readonly curve: readonly KPoint[];
   /** One sentence for people: why this k. */
@@ -91,7 +93,7 @@ export function* chooseK(features: FeatureColumns, options: KOptions): Steps<KCh
     throw new RangeError(`[${String(kMin)}, ${String(kMax)}] is no range of numbers of clusters`);
   }
   if (features.count === 0) {
-    return { k: 0, centers: NO_CENTERS, curve: [], reason: 'there are no rows', effectiveRows };
+    return { k: 0, centers: NO_CENTERS, cost: 0, curve: [], reason: 'there are no rows', effectiveRows };
   }
   if (!(effectiveRows > 0 && effectiveRows < Infinity)) {
     throw new RangeError(`${String(effectiveRows)} effective rows are no number of rows`);
@@ -106,6 +108,7 @@ export function* chooseK(features: FeatureColumns, options: KOptions): Steps<KCh
   return {
     k: chosen.k,
     centers: chosen.centers,
+    cost: chosen.cost,
     curve: survey.candidates.map(({ k, cost, bic }) => ({ k, cost, bic })),
     reason: reason + limitOf(options, distinct, last, chosen.k),
     effectiveRows,
@@ -205,9 +208,20 @@ class Survey {
   private *search(k: number, seedings: number, warmStart: Centers): Steps<Candidate> {
     const { effectiveRows, seed = 1 } = this.options;
     const { centers, cost } = yield* searchCenters(this.features, { k, seed, seedings, warmStart });
-    const { weight } = yield* assignFeatures(this.features, centers);
-    return { k, cost, bic: bicOf({ k, weights: weight, cost, effectiveRows }), centers };
+    const bic = yield* criterionOf(this.features, { centers, cost }, k, effectiveRows);
+    return { k, cost, bic, centers };
   }
+}
+
+/** The criterion of given centers that were asked for as k. */
+export function* criterionOf(
+  features: FeatureColumns,
+  { centers, cost }: SearchResult,
+  k: number,
+  effectiveRows: number,
+): Steps<number> {
+  const { weight } = yield* assignFeatures(features, centers);
+  return bicOf({ k, weights: weight, cost, effectiveRows });
 }
 
 /** The first of equals. */

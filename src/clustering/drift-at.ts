@@ -1,7 +1,8 @@
+import { coldSearch } from './cold-search.ts';
 import { type Drift, driftOf, toldDrift, unjudged } from './drift.ts';
 import type { Centers } from './kmeans-passes.ts';
 import { centersOf } from './live-model.ts';
-import { clustersOf, coldSearch, type Model, type ModelOptions } from './model.ts';
+import { clustersOf, type Model, type ModelOptions } from './model.ts';
 import { type ModelFeatures, modelFeatures } from './model-features.ts';
 import {
   type CountedPane,
@@ -104,8 +105,8 @@ function judgedOf({ counted, to, watermark }: CountedPanes, { paneMs }: DriftOpt
 
 function* searched(counted: readonly CountedPane[], model: ModelOptions): Steps<Centers> {
   const features = yield* modelFeatures(counted.map(sourceOf), model);
-  const { centers } = yield* coldSearch(features, model);
-  return centersOf(yield* clustersOf(columnsOf(features), model.k, centers));
+  const { centers, k } = yield* coldSearch(features, model);
+  return centersOf(yield* clustersOf(columnsOf(features), k, centers));
 }
 
 function columnsOf({ all, coarse }: ModelFeatures): ModelFeatures['coarse'] {

@@ -1,3 +1,4 @@
+import type { KRecord } from './cold-search.ts';
 import type { Place } from '../geo/place.ts';
 import type { Cluster, Model } from './model.ts';
 
@@ -59,6 +60,10 @@ function clustersToGeoJson({
   };
 }
 
+function plainChoice({ curve, effectiveRows, reason }: KRecord): KRecord {
+  return { reason, effectiveRows, curve: curve.map(({ bic, cost, k }) => ({ k, cost, bic })) };
+}
+
 /** The bytes of `clusters.geojson`: two spaces of indentation, a line end at the end. */
 export function serializeGeoJson(model: NamedModel): string {
   return `${JSON.stringify(clustersToGeoJson(model), undefined, 2)}\n`;
@@ -77,6 +82,7 @@ export function serializeModel(model: Model | NamedModel): string {
     costBounds: model.costBounds,
     ...(model.time === undefined ? {} : { time: model.time }),
     ...(model.drift === undefined ? {} : { drift: model.drift }),
+    ...(model.kChoice === undefined ? {} : { kChoice: plainChoice(model.kChoice) }),
     clusters: model.clusters.map((cluster: Cluster | NamedCluster) => ({
       id: cluster.id,
       longitude: cluster.longitude,

@@ -1,26 +1,45 @@
 import { chordOfAngle, EARTH_RADIUS_KM } from '../geo/sphere.ts';
-import { STAY_GAIN } from './choose-k.ts';
+import { coldSearch, fixedChoice, type KRange } from './cold-search.ts';
 import { type FeatureColumns, FEATURES_PER_STEP } from './features.ts';
 import { type ClusterEvent, type Flow, type LiveClusters, succeed } from './identity.ts';
-import { assignFeatures, costOf, searchCenters, type SearchResult } from './kmeans.ts';
+import { assignFeatures, costOf } from './kmeans.ts';
 import type { Centers } from './kmeans-passes.ts';
-import { type Cluster, coldSearch, type Model, type ModelOptions, modelOf } from './model.ts';
+import {
+  type Candidate,
+  chooseBeside,
+  followK,
+  isGain,
+  type KChange,
+  type KnownK,
+  type Standing,
+  warmSearch,
+} from './live-k.ts';
+import { type Cluster, type Model, type ModelOptions, modelOf } from './model.ts';
 import { liveFeatures, type ModelFeatures, modelFeatures, type ModelSource } from './model-features.ts';
 import type { Steps } from './slices.ts';
 
 export interface LiveModel {
   readonly model: Model;
   /** What the next live model is to know of this one. */
-  readonly live: LiveClusters;
-  readonly events: readonly ClusterEvent[];
+  readonly live: KnownClusters;
+  /** A change of k first, then what became of the clusters. */
+  readonly events: readonly LiveEvent[];
   /** What a search from nothing may find better centers for; undefined where one was made just now. */
   readonly unsearched: Unsearched | undefined;
 }
+
+/** What is remembered of a live model; without k in the state of a version that did not tell. */
+export interface KnownClusters extends LiveClusters, Partial<KnownK> {}
+
+/** What a live model tells of how it differs from the one before. */
+export type LiveEvent = ClusterEvent | KChange;
 
 /** Features whose centers only followed those before, and what they cost. */
 export interface Unsearched {
   readonly features: FeatureColumns;
   readonly cost: number;
+  /** Where k is chosen: how many there are, and how good that is. */
+  readonly standing?: Standing;
 }
 
 /** Within so many radii nearly all rows of a cluster are found: 0.9999 of a normal distribution. */
@@ -37,20 +56,22 @@ const LEAST_REACH_KM = 1;
  * do not come and go. That search is long. It is made here only where there are not k centers to go on
  * from; else it is made beside the live models (`searchBeside`), and what it found at the rows of a while
  * ago comes in as `candidate` and is judged by those of now.
+ *
+ * Where k is to be chosen from a range it is as it was, until a candidate with another one is clearly better
+ * (`followK`).
  * @throws RangeError when the sources are not in strictly ascending (region, partition) order.
  */
 export function* liveModelSteps(
   sources: readonly ModelSource[],
   options: ModelOptions,
-  before: LiveClusters | undefined,
-  candidate?: Centers,
+  before: KnownClusters | undefined,
+  candidate?: Candidate,
 ): Steps<LiveModel> {
-  const { k } = options;
   const features = yield* before === undefined
     ? modelFeatures(sources, options)
     : liveFeatures(sources, options);
-  const { centers, unsearched } = yield* liveCenters(features, options, before, candidate);
-  const model = yield* modelOf(features, k, centers);
+  const { centers, k, kChoice, unsearched } = yield* liveCenters(features, options, before, candidate);
+  const model = { ...(yield* modelOf(features, k, centers)), kChoice };
   if (before !== undefined && model.clusters.length === 0) {
     // No rows say nothing about the clusters.
     return { model, live: before, events: [], unsearched };
@@ -58,50 +79,96 @@ export function* liveModelSteps(
   const flows = before === undefined ? [] : yield* flowsOf(features.coarse, before, centersOf(model));
   const { events, ids, live } = yield* succeed(before, model.clusters, flows);
   const clusters = model.clusters.map((cluster, index) => ({ ...cluster, id: ids[index] as number }));
-  return { model: { ...model, clusters }, live, events, unsearched };
+  return {
+    model: { ...model, clusters },
+    live: { ...live, k, kChoice },
+    events: [...kChanges(before?.k, k, kChoice.reason), ...events],
+    unsearched,
+  };
+}
+
+function kChanges(from: number | undefined, to: number, reason: string): readonly KChange[] {
+  // A model of no rows has no k.
+  return from === undefined || from === 0 || from === to ? [] : [{ type: 'k-changed', from, to, reason }];
 }
 
 /** The search that a live model left out: the centers it finds, and whether they would take the place of its. */
 export function* searchBeside(
-  { cost, features }: Unsearched,
+  { cost, features, standing }: Unsearched,
   options: ModelOptions,
-): Steps<{ readonly centers: Centers; readonly better: boolean }> {
-  const found = yield* coldSearch({ coarse: features }, options);
-  return { centers: found.centers, better: isGain(found, cost) };
+): Steps<{ readonly candidate: Candidate; readonly better: boolean }> {
+  if (standing !== undefined) {
+    return yield* chooseBeside(features, options, standing, cost);
+  }
+  const found = yield* coldSearch({ coarse: features, effectiveRows: 0 }, options);
+  return { candidate: { centers: found.centers }, better: isGain(found, cost) };
 }
 
-function isGain(found: SearchResult, cost: number): boolean {
-  return found.cost < (1 - STAY_GAIN) * cost;
+interface LiveCenters extends KnownK {
+  readonly centers: Centers;
+  readonly unsearched: Unsearched | undefined;
 }
 
 function* liveCenters(
   features: ModelFeatures,
   options: ModelOptions,
-  before: LiveClusters | undefined,
-  candidate: Centers | undefined,
-): Steps<{ readonly centers: Centers; readonly unsearched: Unsearched | undefined }> {
+  before: KnownClusters | undefined,
+  candidate: Candidate | undefined,
+): Steps<LiveCenters> {
   const { k } = options;
-  const { coarse } = features;
-  // Of more than k the heaviest go on.
-  const start = centersOf(before, k);
-  const warm = start.count === 0 ? undefined : yield* warmSearch(coarse, options, start);
-  if (warm === undefined || before?.clusters.length !== k) {
-    const cold = yield* coldSearch(features, options);
-    const taken = warm === undefined || isGain(cold, warm.cost) ? cold : warm;
-    return { centers: taken.centers, unsearched: undefined };
+  const most = typeof k === 'number' ? k : k.kMax;
+  // Of more the heaviest go on.
+  const start = centersOf(before, most);
+  if (before === undefined || start.count === 0) {
+    return { ...(yield* coldSearch(features, options)), unsearched: undefined };
   }
-  let taken = warm;
-  if (candidate !== undefined && candidate.count > 0 && candidate.count <= k) {
-    const judged = { centers: candidate, cost: yield* costOf(coarse, candidate) };
-    if (isGain(judged, warm.cost)) {
-      taken = yield* warmSearch(coarse, options, candidate);
-    }
-  }
-  return { centers: taken.centers, unsearched: { features: coarse, cost: taken.cost } };
+  return typeof k === 'number'
+    ? yield* fixedCenters(features, options, k, start, before, candidate)
+    : yield* chosenCenters(features, options, k, start, before, candidate);
 }
 
-function warmSearch(features: FeatureColumns, options: ModelOptions, start: Centers): Steps<SearchResult> {
-  return searchCenters(features, { ...options, seedings: 0, warmStart: start });
+function* fixedCenters(
+  features: ModelFeatures,
+  options: ModelOptions,
+  k: number,
+  start: Centers,
+  before: KnownClusters,
+  candidate: Candidate | undefined,
+): Steps<LiveCenters> {
+  const { coarse } = features;
+  const kChoice = fixedChoice(k, options.fixedBy);
+  const warm = yield* warmSearch(coarse, options, k, start);
+  if (before.clusters.length !== k) {
+    const cold = yield* coldSearch(features, options);
+    const { centers } = isGain(cold, warm.cost) ? cold : warm;
+    return { centers, k, kChoice, unsearched: undefined };
+  }
+  let taken = warm;
+  const given = candidate?.centers;
+  if (given !== undefined && given.count > 0 && given.count <= k) {
+    const judged = { cost: yield* costOf(coarse, given) };
+    if (isGain(judged, warm.cost)) {
+      taken = yield* warmSearch(coarse, options, k, given);
+    }
+  }
+  return { centers: taken.centers, k, kChoice, unsearched: { features: coarse, cost: taken.cost } };
+}
+
+function* chosenCenters(
+  features: ModelFeatures,
+  options: ModelOptions,
+  range: KRange,
+  start: Centers,
+  before: KnownClusters,
+  candidate: Candidate | undefined,
+): Steps<LiveCenters> {
+  const { coarse, effectiveRows } = features;
+  if (coarse.count === 0) {
+    return { ...(yield* coldSearch(features, options)), unsearched: undefined };
+  }
+  const followed = yield* followK(features, options, range, start, before, candidate);
+  const { bic, centers, cost, k, kChoice } = followed;
+  return { centers, k, kChoice, unsearched: { features: coarse, cost, standing: { k, bic, effectiveRows } } };
 }
 
 /** The centers of a model, at most so many of the first. */

@@ -1,3 +1,4 @@
+import { effectiveRowsOf } from './effective-rows.ts';
 import { allocateFeatures, type FeatureColumns, FEATURES_PER_STEP } from './features.ts';
 import type { CostTerms } from './bounds.ts';
 import { FeatureTree } from './feature-tree.ts';
@@ -18,6 +19,8 @@ export interface ModelSource {
   /** When their event times begin, ms since the epoch. Default -Infinity. */
   readonly pane?: number;
   readonly tree: FeatureSource;
+  /** Number of rows in the tree. Default its weight. */
+  readonly rows?: number;
   /** Each row counts so much, above 0. Default 1. */
   readonly factor?: number;
 }
@@ -32,6 +35,8 @@ export interface FeatureLimits {
 /** What a model is made of. */
 export interface ModelFeatures {
   readonly sources: readonly ModelSource[];
+  /** Number of independent rows that the sources are worth. */
+  readonly effectiveRows: number;
   /** All features, unless they are too many. */
   readonly all: FeatureColumns | undefined;
   /** The same, as few as the search can afford. */
@@ -61,14 +66,15 @@ function* featuresOf(
 ): Steps<ModelFeatures> {
   const sources = inOrder(given);
   const count = sources.reduce((total, { tree }) => total + tree.count, 0);
+  const effectiveRows = yield* effectiveRowsOf(sources);
   yield;
   const all = count <= assignFeatures ? yield* columnsOf(sources, count) : undefined;
   if (all !== undefined && count <= searchFeatures) {
-    return { sources, all, coarse: all };
+    return { sources, effectiveRows, all, coarse: all };
   }
   const merged = live && all !== undefined;
   const coarse = yield* merged ? mergeRuns(all, searchFeatures) : coarsened(sources, searchFeatures);
-  return { sources, all, coarse };
+  return { sources, effectiveRows, all, coarse };
 }
 
 function inOrder(given: Iterable<ModelSource>): readonly ModelSource[] {

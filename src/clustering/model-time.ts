@@ -101,7 +101,7 @@ export function countedAt(panes: readonly PlacedPane[], options: TimeOptions): C
 
 /** What a model is made of. */
 export function sourceOf({ factor, pane, partition, region }: CountedPane): ModelSource {
-  return { region, partition, pane: pane.span.from, tree: pane.tree, factor };
+  return { region, partition, pane: pane.span.from, tree: pane.tree, rows: pane.rows, factor };
 }
 
 /**

@@ -1,22 +1,16 @@
 import type { Latitude, Longitude } from '../geo/axes.ts';
 import { angleOfChord, EARTH_RADIUS_KM, latitudeOf, longitudeOf, type UnitVector } from '../geo/sphere.ts';
 import { type CostBounds, costBoundsOf } from './bounds.ts';
+import { coldSearch, type KRecord, type SearchSettings } from './cold-search.ts';
 import type { ModelDrift } from './drift.ts';
 import { type FeatureColumns, FEATURES_PER_STEP } from './features.ts';
-import { assignFeatures, searchCenters, type SearchResult } from './kmeans.ts';
+import { assignFeatures } from './kmeans.ts';
 import type { Assignment, Centers } from './kmeans-passes.ts';
 import { type FeatureLimits, type ModelFeatures, modelFeatures, type ModelSource } from './model-features.ts';
 import type { ModelTime } from './model-time.ts';
 import { finish, type Steps } from './slices.ts';
 
-export interface ModelOptions extends FeatureLimits {
-  /** Number of clusters asked for, at least 1. */
-  readonly k: number;
-  /** Seed of the search. Default 1. */
-  readonly seed?: number;
-  /** Seedings of the search. Default 4. */
-  readonly seedings?: number;
-}
+export interface ModelOptions extends FeatureLimits, SearchSettings {}
 
 export interface Cluster {
   /** In a canonical model the rank, 1 for the heaviest; in a live one it stays the same for life. */
@@ -33,7 +27,7 @@ export interface Cluster {
 }
 
 export interface Model {
-  /** The number of clusters asked for; there are fewer clusters when there are fewer distinct places. */
+  /** The number of clusters asked for, or chosen; there are fewer clusters when there are fewer distinct places. */
   readonly k: number;
   readonly weight: number;
   /** Sum over the rows of the squared chord to their cluster's center, in squared earth radii. */
@@ -47,6 +41,8 @@ export interface Model {
   readonly time?: ModelTime;
   /** Whether the newest rows have left it; undefined where that is not looked at. */
   readonly drift?: ModelDrift;
+  /** Why k is what it is; undefined in a model of a version that did not tell. */
+  readonly kChoice?: KRecord;
   /** By descending weight, then ascending center. */
   readonly clusters: readonly Cluster[];
 }
@@ -72,17 +68,8 @@ export function buildModel(sources: Iterable<ModelSource>, options: ModelOptions
  */
 export function* modelSteps(sources: Iterable<ModelSource>, options: ModelOptions): Steps<Model> {
   const features = yield* modelFeatures(sources, options);
-  const { centers } = yield* coldSearch(features, options);
-  return yield* modelOf(features, options.k, centers);
-}
-
-/** The search that starts from nothing but the seed. */
-export function* coldSearch(
-  { coarse }: Pick<ModelFeatures, 'coarse'>,
-  options: ModelOptions,
-): Steps<SearchResult> {
-  const { k, seed = 1, seedings = 4 } = options;
-  return yield* searchCenters(coarse, { k, seed, seedings });
+  const { centers, k, kChoice } = yield* coldSearch(features, options);
+  return { ...(yield* modelOf(features, k, centers)), kChoice };
 }
 
 /** The model that given centers make: every feature at its nearest center, and what that costs. */

@@ -1,12 +1,14 @@
 import { expect } from 'chai';
 import fc from 'fast-check';
+import { chooseK } from '../../src/clustering/choose-k.ts';
+import type { KRecord } from '../../src/clustering/cold-search.ts';
 import { featuresOfPoints } from '../../src/clustering/features.ts';
 import { FeatureTree } from '../../src/clustering/feature-tree.ts';
 import { serializeGeoJson, serializeModel } from '../../src/clustering/geojson.ts';
 import { searchCenters } from '../../src/clustering/kmeans.ts';
 import type { Centers } from '../../src/clustering/kmeans-passes.ts';
-import { buildModel, clustersOf, type Model } from '../../src/clustering/model.ts';
-import type { ModelSource } from '../../src/clustering/model-features.ts';
+import { buildModel, clustersOf, type Model, modelSteps } from '../../src/clustering/model.ts';
+import { modelFeatures, type ModelSource } from '../../src/clustering/model-features.ts';
 import { finish } from '../../src/clustering/slices.ts';
 import { EARTH_RADIUS_KM, greatCircleKm, type UnitVector } from '../../src/geo/sphere.ts';
 import { cityPoints, type Points, pointsAt, sourcesOf, spherePoints } from './points.ts';
@@ -53,7 +55,9 @@ function checkShape(model: Model, rows: number): void {
 
 describe('buildModel', () => {
   it('of no rows is empty', () => {
-    const empty: Model = { k: 5, weight: 0, cost: 0, costBounds: { lower: 0, upper: 0 }, clusters: [] };
+    const kChoice = { reason: 'k = 5 is fixed by clustering.k', effectiveRows: null, curve: [] };
+    const costBounds = { lower: 0, upper: 0 };
+    const empty: Model = { k: 5, weight: 0, cost: 0, costBounds, kChoice, clusters: [] };
     expect(buildModel([], { k: 5 })).to.deep.equal(empty);
     const tree = new FeatureTree('sphere', 8);
     expect(buildModel([{ region: 0, partition: 0, tree }], { k: 5 })).to.deep.equal(empty);
@@ -252,6 +256,43 @@ describe('the clusters of given centers', () => {
   });
 });
 
+describe('a model whose k the rows choose', () => {
+  const range = { kMin: 2, kMax: 9 };
+  const sources = sourcesOf(cityPoints(2_000, 6, 3));
+
+  it('is the one of that k, with the curve and the reason', () => {
+    const { kChoice, ...chosen } = buildModel(sources, { k: range, seedings: 12, seed: 3 });
+    const { coarse } = finish(modelFeatures(sources, {}));
+    const choice = finish(chooseK(coarse, { ...range, effectiveRows: 2_000, seedings: 12, seed: 3 }));
+    expect([chosen.k, chosen.clusters.length]).to.deep.equal([choice.k, choice.k]);
+    expect(chosen.cost / choice.cost).to.be.closeTo(1, 1e-9);
+    const { curve, effectiveRows, reason } = choice;
+    expect(kChoice).to.deep.equal({ reason, effectiveRows, curve });
+  });
+
+  it('is the same to the last bit again, however the work is sliced', () => {
+    const steps = modelSteps(sources, { k: range });
+    let step = steps.next();
+    while (step.done !== true) {
+      step = steps.next();
+    }
+    expect(serializeModel(step.value)).to.equal(serializeModel(buildModel(sources, { k: range })));
+  });
+
+  it('depends on how many independent rows there are, and on no unit of weight', () => {
+    const counted = (factor: number): Model =>
+      buildModel(
+        sources.map((source) => ({ ...source, factor })),
+        { k: range },
+      );
+    expect(counted(0.25).k).to.equal(counted(1).k);
+    expect(counted(0.25).kChoice?.effectiveRows).to.equal(2_000);
+    const uneven = sources.map((source, n) => ({ ...source, factor: n === 0 ? 1 : 1e-6 }));
+    const few = buildModel(uneven, { k: range }).kChoice?.effectiveRows;
+    expect(few).to.be.closeTo(sources[0]?.tree.totalWeight() as number, 1);
+  });
+});
+
 describe('model files', () => {
   const model = buildModel(sourcesOf(cityPoints(500, 3, 1)), { k: 3 });
   const lagos = { name: 'Lagos', country: 'Nigeria', countryCode: 'NG', distanceKm: 3, text: 'near Lagos' };
@@ -269,11 +310,26 @@ describe('model files', () => {
       'weight',
       'cost',
       'costBounds',
+      'kChoice',
       'clusters',
     ]);
-    const { clusters, cost, costBounds, k, weight } = model;
-    const shuffled = { clusters, costBounds, cost, weight, k };
+    const { clusters, cost, costBounds, kChoice, k, weight } = model;
+    const { curve, effectiveRows, reason } = kChoice as KRecord;
+    const shuffled = { clusters, costBounds, cost, weight, kChoice: { curve, effectiveRows, reason }, k };
     expect(serializeModel(shuffled)).to.equal(text);
+    const untold = { clusters, cost, costBounds, k, weight };
+    expect(JSON.parse(serializeModel(untold))).to.deep.equal(untold);
+  });
+
+  it('tells of what a choice of k judged, and of the times a model is of', () => {
+    const chosen = buildModel(sourcesOf(cityPoints(500, 3, 1)), { k: { kMin: 2, kMax: 4 } });
+    const time = { from: null, to: null, watermark: null, rows: 500, halfLifeSeconds: null };
+    const told = JSON.parse(serializeModel({ ...chosen, time })) as Model;
+    expect(told).to.deep.equal({ ...chosen, time });
+    expect(told.kChoice?.curve.map((point) => Object.keys(point))).to.deep.equal(
+      Array.from({ length: 3 }, () => ['k', 'cost', 'bic']),
+    );
+    expect(JSON.parse(serializeGeoJson({ ...chosen, time }))).to.have.nested.property('model.time.rows', 500);
   });
 
   it('has the place of each cluster behind what is said of its rows, where the model has names', () => {

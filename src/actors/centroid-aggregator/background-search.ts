@@ -1,5 +1,5 @@
+import type { Candidate } from '../../clustering/live-k.ts';
 import { searchBeside, type Unsearched } from '../../clustering/live-model.ts';
-import type { Centers } from '../../clustering/kmeans-passes.ts';
 import type { ModelOptions } from '../../clustering/model.ts';
 import { finishInSlices } from '../../clustering/slices.ts';
 import type { ActorContext } from '../../system/actor.ts';
@@ -23,14 +23,14 @@ export interface BackgroundSearchOptions {
 export class BackgroundSearch {
   readonly #own: BackgroundSearchOptions;
   #running: AbortController | undefined;
-  #found: Centers | undefined;
+  #found: Candidate | undefined;
 
   constructor(own: BackgroundSearchOptions) {
     this.#own = own;
   }
 
   /** What was found and not yet judged. */
-  get found(): Centers | undefined {
+  get found(): Candidate | undefined {
     return this.#found;
   }
 
@@ -60,14 +60,14 @@ export class BackgroundSearch {
     const { context, model, onBetter, turns } = this.#own;
     const signal = AbortSignal.any([running.signal, stop]);
     try {
-      const { better, centers } = await finishInSlices(searchBeside(features, model), {
+      const { better, candidate } = await finishInSlices(searchBeside(features, model), {
         now: () => context.clock.monotonic(),
         pause: () => turns.next(),
         sliceMs: SLICE_MS,
         signal,
       });
       if (!signal.aborted) {
-        this.#found = centers;
+        this.#found = candidate;
         if (better) {
           onBetter();
         }

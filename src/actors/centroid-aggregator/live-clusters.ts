@@ -1,6 +1,6 @@
 import type { Broker } from '../../broker/broker.ts';
 import type { Drift } from '../../clustering/drift.ts';
-import type { LiveClusters } from '../../clustering/identity.ts';
+import type { KnownClusters } from '../../clustering/live-model.ts';
 import { SETTINGS_PARTITION } from '../rewind/epoch.ts';
 import { LIVE_KEY } from '../topics.ts';
 
@@ -12,7 +12,7 @@ const FORMAT_VERSION = 1;
 
 /** What the next live model is to know of the last one. */
 export interface LiveState {
-  readonly clusters: LiveClusters;
+  readonly clusters: KnownClusters;
   /** What is known of drift; undefined: no pane was judged. */
   readonly drift: Drift | undefined;
 }
@@ -23,7 +23,7 @@ export function encodeLiveState({ clusters, drift }: LiveState): Uint8Array {
 
 /** @throws Error when the entry was written by a format this version does not know. */
 function decodeLiveState(bytes: Uint8Array): LiveState {
-  const { version, nextId, clusters, drift } = JSON.parse(new TextDecoder().decode(bytes)) as LiveClusters & {
+  const { version, drift, ...clusters } = JSON.parse(new TextDecoder().decode(bytes)) as KnownClusters & {
     version: unknown;
     drift?: Partial<Drift> & Pick<Drift, 'pane' | 'alarm'>;
   };
@@ -35,7 +35,7 @@ function decodeLiveState(bytes: Uint8Array): LiveState {
   }
   // JSON has no undefined.
   return {
-    clusters: { nextId, clusters },
+    clusters,
     drift: drift === undefined ? undefined : { ratio: undefined, since: undefined, ...drift },
   };
 }

@@ -1,5 +1,5 @@
 import type { DriftEvent } from '../../clustering/drift.ts';
-import type { ClusterEvent } from '../../clustering/identity.ts';
+import type { LiveEvent } from '../../clustering/live-model.ts';
 import type { Model } from '../../clustering/model.ts';
 
 export type AggregatorMessage =
@@ -17,13 +17,13 @@ export type AggregatorMessage =
     };
 
 /** What is news in a live model. */
-export type ModelEvent = ClusterEvent | DriftEvent;
+export type ModelEvent = LiveEvent | DriftEvent;
 
 export interface PublishedModel {
   readonly model: Model;
   /** Next offset of each input partition the model reflects. */
   readonly nextOffsets: readonly number[];
-  /** What became of the clusters of the live model before, and of the alarm; none with a canonical one. */
+  /** What became of k, of the clusters of the live model before, and of the alarm; none with a canonical one. */
   readonly events: readonly ModelEvent[];
   /** How many rewinds there were before: all offsets are of this epoch. */
   readonly epoch: number;

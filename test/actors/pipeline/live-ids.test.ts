@@ -128,9 +128,22 @@ describe('the ids of live clusters', () => {
           // With two clusters Paris and Delhi were one.
           expect(last?.clusters.map(({ id }) => id).sort()).to.deep.equal([1, 3, 4]);
           const events = models.flatMap((one) => one.events).filter(({ type }) => type !== 'moved');
-          expect(
-            events.map((event) => ('id' in event ? `${event.type} ${String(event.id)}` : event.type)),
-          ).to.deep.equal(['born 1', 'born 2', 'born 3', 'merged 2', 'split 4']);
+          const told = events.map((event) =>
+            event.type === 'k-changed'
+              ? `k ${String(event.from)} -> ${String(event.to)}`
+              : 'id' in event
+                ? `${event.type} ${String(event.id)}`
+                : event.type,
+          );
+          expect(told).to.deep.equal([
+            'born 1',
+            'born 2',
+            'born 3',
+            'k 3 -> 2',
+            'merged 2',
+            'k 2 -> 3',
+            'split 4',
+          ]);
         }
         await stage.stop(pipeline);
       }

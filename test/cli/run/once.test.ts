@@ -33,6 +33,7 @@ describe('geoflock run --once', function () {
       'costBounds',
       'time',
       'drift',
+      'kChoice',
       'clusters',
     ]);
     const { clusters, weight } = lasting(first).model;
@@ -81,6 +82,7 @@ describe('geoflock run --once', function () {
       costBounds: { lower: 0, upper: 0 },
       time: { from: null, to: null, watermark: null, rows: 0, halfLifeSeconds: null },
       drift: { pane: null, ratio: null, alarm: false, since: null, reason: 'no pane yet' },
+      kChoice: { reason: 'k = 5 is fixed by clustering.k', effectiveRows: null, curve: [] },
       clusters: [],
     });
   });
