@@ -42,6 +42,6 @@ export function driftOptionsOf(
 
 /** How the configuration wants models to be made. */
 export function modelOptionsOf(clustering: Configuration['clustering']): ModelOptions {
-  const { features, k, seed, seeds } = clustering;
-  return { k, seed, seedings: seeds, searchFeatures: features };
+  const { features, k, kMax, kMin, seed, seeds } = clustering;
+  return { k: k === 'auto' ? { kMin, kMax } : k, seed, seedings: seeds, searchFeatures: features };
 }

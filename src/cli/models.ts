@@ -6,31 +6,48 @@ import { type NamedCluster, type NamedModel, serializeModel } from '../clusterin
 import type { ClusterEvent } from '../clustering/identity.ts';
 import type { TimeOptions } from '../clustering/model-time.ts';
 import type { Configuration } from '../config/schema.ts';
+import { NO_CHOICE_OF_K } from '../config/streaming-kmeans-schema.ts';
 import { driftOptionsOf, modelOptionsOf, timeOptionsOf } from '../clustering-options.ts';
 import type { Place } from '../geo/place.ts';
 import { nameModel } from '../places/places.ts';
-import { clusterTable, costText, driftText, grouped, times, timeText } from './result.ts';
-import { EXIT_FAILURE, EXIT_OK, type Output } from './usage.ts';
+import {
+  choiceText,
+  clusterTable,
+  costText,
+  curveTable,
+  driftText,
+  grouped,
+  times,
+  timeText,
+} from './result.ts';
+import { EXIT_FAILURE, EXIT_OK, EXIT_USAGE, type Output } from './usage.ts';
 import { withState } from './with-state.ts';
 
 export interface ShowModelOptions {
   /** What is asked for otherwise than the configuration does. */
   readonly time: TimeOptions;
-  readonly k: number | undefined;
+  readonly k: number | 'auto' | undefined;
+  /** Also what each k would give. */
+  readonly curve: boolean;
   readonly json: boolean;
 }
 
 /** `geoflock models show`: the model of the committed rows, at any time that is kept. */
 export async function showModelCommand(
   configuration: Configuration,
-  { json, k, time }: ShowModelOptions,
+  { curve, json, k, time }: ShowModelOptions,
   output: Output,
 ): Promise<number> {
   const { clustering } = configuration;
+  if (k === 'auto' && clustering.algorithm === 'streaming-kmeans') {
+    output.err(`geoflock: --k auto: expected a number, ${NO_CHOICE_OF_K}\n`);
+    return EXIT_USAGE;
+  }
   return await withState(configuration, output, async (state) => {
     try {
+      const options = modelOptionsOf(k === undefined ? clustering : { ...clustering, k });
       const built = await modelAt(state, {
-        model: modelOptionsOf(k === undefined ? clustering : { ...clustering, k }),
+        model: k === undefined ? options : { ...options, fixedBy: `--k ${String(k)}` },
         time: { ...timeOptionsOf(clustering), ...time },
         drift: driftOptionsOf(configuration),
       });
@@ -39,8 +56,15 @@ export async function showModelCommand(
         output.out(serializeModel(model));
         return EXIT_OK;
       }
-      const cost = `cost      ${costText(model)}`;
-      const lines = [...timeText(model), cost, ...driftText(model), '', ...clusterTable(model)];
+      const lines = [
+        ...timeText(model),
+        ...choiceText(model),
+        `cost      ${costText(model)}`,
+        ...driftText(model),
+        '',
+        ...clusterTable(model),
+        ...(curve ? curveTable(model) : []),
+      ];
       output.out(`${lines.join('\n')}\n`);
       return EXIT_OK;
     } catch (error) {
@@ -73,7 +97,7 @@ export async function listModelsCommand(
   });
 }
 
-/** `geoflock models history`: a line an event in the life of the clusters or of the drift alarm, the oldest first. */
+/** `geoflock models history`: a line a change of k, of a cluster's life or of the drift alarm, the oldest first. */
 export async function historyCommand(
   configuration: Configuration,
   { json }: { readonly json: boolean },

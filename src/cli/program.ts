@@ -19,6 +19,7 @@ import {
   timeArgument,
   UsageError,
   wholeNumber,
+  wholeNumberOrAuto,
 } from './usage.ts';
 
 type Finish = (code: number) => void;
@@ -296,7 +297,8 @@ interface ModelFlags extends SettingFlags {
   readonly asOf?: number;
   readonly halfLife?: number | 'off';
   readonly window?: number | 'off';
-  readonly k?: number;
+  readonly k?: number | 'auto';
+  readonly curve?: boolean;
   readonly json?: boolean;
 }
 
@@ -310,17 +312,19 @@ function addModels(program: Command, output: Output, finish: Finish): void {
     .option('--as-of <time>', 'without the rows of this event time and later', timeArgument)
     .option('--half-life <duration>', 'age at which a row counts half, or off', durationOrOffArgument)
     .option('--window <duration>', 'age from which on a row does not count, or off', durationOrOffArgument)
-    .option('--k <n>', 'number of clusters', wholeNumber(1))
+    .option('--k <n>', 'number of clusters, or auto', wholeNumberOrAuto(1))
+    .option('--curve', 'also print what each number of clusters would give, where it is chosen')
     .option('--json', 'print it as model.json')
     .addHelpText(
       'after',
       examples([
         'geoflock models show --as-of 2026-01-31T09:00:00Z',
         'geoflock models show --half-life 2h --window 1d --k 20',
+        'geoflock models show --k auto --curve',
       ]),
     )
     .action(async (flags: ModelFlags) => {
-      const { asOf, halfLife, json = false, k, window } = flags;
+      const { asOf, curve = false, halfLife, json = false, k, window } = flags;
       const { configuration } = await loadSettings(flags);
       const { showModelCommand } = await import('./models.ts');
       const time = {
@@ -328,7 +332,7 @@ function addModels(program: Command, output: Output, finish: Finish): void {
         ...(halfLife === undefined ? {} : { halfLifeMs: halfLife === 'off' ? undefined : halfLife }),
         ...(window === undefined ? {} : { windowMs: window === 'off' ? undefined : window }),
       };
-      finish(await showModelCommand(configuration, { time, k, json }, output));
+      finish(await showModelCommand(configuration, { time, k, curve, json }, output));
     });
   addStateFlags(models.command('list').description('a line a model that was published, the oldest first'))
     .option('--json', 'print JSON, an object a line')
@@ -340,7 +344,9 @@ function addModels(program: Command, output: Output, finish: Finish): void {
   addStateFlags(
     models
       .command('history')
-      .description('a line an event: births, deaths, splits, merges and moves of clusters, alarms of drift'),
+      .description(
+        'a line an event: changes of k, births, deaths, splits, merges and moves of clusters, alarms of drift',
+      ),
   )
     .option('--json', 'print JSON, an object a line')
     .action(async (flags: ModelFlags) => {

@@ -37,6 +37,7 @@ export function resultText(result: OnceResult, reportDirectory: string): string 
       (leftOut === 0 ? '' : `; ${grouped(leftOut)} before the rewind are left out`),
     `time      ${result.elapsedSeconds.toFixed(1)} s, ${grouped(Math.round(result.rowsPerSecond))} rows/s`,
     ...timeText(result.model),
+    ...choiceText(result.model),
     `cost      ${costText(result.model)}`,
     ...driftText(result.model),
     '',
@@ -85,6 +86,30 @@ export function driftText({ drift }: Model): readonly string[] {
 /** What rows cost at the clusters of a model, over what they do at those of the newest rows. */
 export function times(ratio: number): string {
   return `${ratio.toFixed(2)} times as much as at the clusters of the newest rows`;
+}
+
+/** Why there are so many clusters. */
+export function choiceText({ kChoice }: Model): readonly string[] {
+  return kChoice === undefined ? [] : [`choice    ${kChoice.reason}`];
+}
+
+/** What each number of clusters that was judged would give: the one of the model is marked. */
+export function curveTable({ k: chosen, kChoice }: Model): readonly string[] {
+  if (kChoice === undefined || kChoice.curve.length === 0) {
+    return ['', 'no curve: k was not chosen (clustering.k: auto, or --k auto)'];
+  }
+  return [
+    '',
+    '    k          cost             BIC',
+    ...kChoice.curve.map(({ bic, cost, k }) =>
+      [
+        String(k).padStart(5),
+        cost.toPrecision(6).padStart(14),
+        bic.toFixed(1).padStart(16),
+        k === chosen ? '  *' : '',
+      ].join(''),
+    ),
+  ];
 }
 
 /** The clusters as a table: all numbers, which are 54 columns, and behind them the name of the place. */

@@ -24,8 +24,8 @@ export class UsageError extends Error {
 /** Reads a whole number of at least `min`, for commander. */
 export function wholeNumber(min: number): (text: string) => number {
   return (text) => {
-    const value = /^\d+$/.test(text) ? Number(text) : Number.NaN;
-    if (!Number.isSafeInteger(value) || value < min) {
+    const value = wholeNumberOf(text, min);
+    if (value === undefined) {
       throw new InvalidArgumentError(`Expected a whole number of at least ${String(min)}.`);
     }
     return value;
@@ -39,6 +39,25 @@ export function shareArgument(text: string): number {
     throw new InvalidArgumentError('Expected a share from 0% to 100%, such as 0.1%.');
   }
   return percent / 100;
+}
+
+function wholeNumberOf(text: string, min: number): number | undefined {
+  const value = /^\d+$/.test(text) ? Number(text) : Number.NaN;
+  return Number.isSafeInteger(value) && value >= min ? value : undefined;
+}
+
+/** Reads a whole number of at least `min` or the word auto, for commander. */
+export function wholeNumberOrAuto(min: number): (text: string) => number | 'auto' {
+  return (text) => {
+    if (text === 'auto') {
+      return text;
+    }
+    const value = wholeNumberOf(text, min);
+    if (value === undefined) {
+      throw new InvalidArgumentError(`Expected auto, or a whole number of at least ${String(min)}.`);
+    }
+    return value;
+  };
 }
 
 /** Reads an offset or `earliest`, for commander. */

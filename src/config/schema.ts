@@ -37,6 +37,9 @@ const rowsAndBytes = {
   bytes: size({ min: 1 }),
 };
 
+/** Each k up to kMax is searched for: time grows with its square. */
+const MOST_K_TO_CHOOSE = 100;
+
 const tenYears = 3650 * 86_400_000;
 
 const retention = z.strictObject({
@@ -122,7 +125,9 @@ export const configurationSchema = z
     }),
     clustering: z.strictObject({
       algorithm: oneOf('summary', 'streaming-kmeans'),
-      k: count({ min: 1, max: 10_000 }),
+      k: countOrAuto({ min: 1, max: 10_000 }),
+      kMin: count({ min: 1, max: MOST_K_TO_CHOOSE }),
+      kMax: count({ min: 1, max: MOST_K_TO_CHOOSE }),
       seed: count({ min: 0, max: 2 ** 32 - 1 }),
       seeds: count({ min: 1, max: 1000 }),
       features: count({ min: 1, max: 10_000_000 }),
@@ -194,9 +199,7 @@ function* crossChecks(all: Configuration): Generator<readonly [string, string]> 
         'more), so that a line fits',
     ];
   }
-  if (clustering.features < clustering.k) {
-    yield ['clustering.features', `expected at least clustering.k (${String(clustering.k)})`];
-  }
+  yield* kChecks(clustering);
   yield* streamingKMeansChecks(clustering);
   if (supervision.maxBackoff < supervision.initialBackoff) {
     yield ['supervision.maxBackoff', 'expected at least supervision.initialBackoff'];
@@ -205,6 +208,21 @@ function* crossChecks(all: Configuration): Generator<readonly [string, string]> 
   yield* topicChecks(all.topics);
   if (all.broker.kind === 'kafka') {
     yield* kafkaChecks(all.broker.kafka);
+  }
+}
+
+function* kChecks({
+  features,
+  k,
+  kMax,
+  kMin,
+}: Configuration['clustering']): Generator<readonly [string, string]> {
+  if (kMin > kMax) {
+    yield ['clustering.kMin', `expected at most clustering.kMax (${String(kMax)}): lower this or raise that`];
+  }
+  const [name, most] = k === 'auto' ? ['clustering.kMax', kMax] : ['clustering.k', k];
+  if (features < most) {
+    yield ['clustering.features', `expected at least ${name} (${String(most)})`];
   }
 }
 

@@ -23,15 +23,20 @@ type StreamingKMeansSettings = Readonly<z.output<typeof streamingKMeansSchema>>;
 interface Clustering {
   readonly algorithm: 'summary' | 'streaming-kmeans';
   /** Number of global clusters. */
-  readonly k: number;
+  readonly k: number | 'auto';
   readonly halfLife: number | null;
   readonly window: number | null;
   readonly streamingKMeans: StreamingKMeansSettings;
 }
 
 const BECAUSE = 'because clustering.algorithm is streaming-kmeans';
+/** Why k cannot be auto under this rule. */
+export const NO_CHOICE_OF_K = `${BECAUSE}, which does not keep how many rows are left of those that are forgotten`;
 
-/** Centers of a region: what is set, or as many as are given, or as many as there are clusters. */
+/**
+ * Centers of a region: what is set, or as many as are given, or as many as there are clusters.
+ * @throws RangeError when that would be k, and k is auto, which the checks refuse.
+ */
 export function centersOfRegion({
   k,
   streamingKMeans: own,
@@ -39,7 +44,13 @@ export function centersOfRegion({
   if (own.k !== 'auto') {
     return own.k;
   }
-  return own.initialCenters === 'given' ? own.centers.length : k;
+  if (own.initialCenters === 'given') {
+    return own.centers.length;
+  }
+  if (k === 'auto') {
+    throw new RangeError(`clustering.k auto: expected a number, ${NO_CHOICE_OF_K}`);
+  }
+  return k;
 }
 
 /** What must hold between the keys: the key to name and what it should have been. */
@@ -48,6 +59,10 @@ export function* streamingKMeansChecks(clustering: Clustering): Generator<readon
     return;
   }
   const { streamingKMeans: own } = clustering;
+  if (clustering.k === 'auto') {
+    yield ['clustering.k', `expected a number, ${NO_CHOICE_OF_K}`];
+    return;
+  }
   for (const name of ['halfLife', 'window'] as const) {
     if (clustering[name] !== null) {
       yield [
@@ -74,7 +89,7 @@ function* centerChecks(clustering: Clustering): Generator<readonly [string, stri
         yield [`clustering.streamingKMeans.${name}`, `expected nothing, ${because} and not given`];
       }
     }
-    if (k === 'auto' && clustering.k > MAX_CENTERS) {
+    if (k === 'auto' && clustering.k !== 'auto' && clustering.k > MAX_CENTERS) {
       yield [
         'clustering.streamingKMeans.k',
         `expected a number up to ${String(MAX_CENTERS)}, because auto is clustering.k (${String(clustering.k)})`,

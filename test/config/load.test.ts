@@ -172,7 +172,7 @@ describe('loadConfiguration', () => {
     put('default.yaml', 'clustering: {k: 0}\ninput: {minimumAge: 60, aftr: move}\nscanEvery: 3s\nmystery: 1');
     const file = path.join(folder, 'default.yaml');
     expect(problems({ environment: { GEOFLOCK_SOURCE_TIMEZONE: 'Europe/Berlin' } })).to.have.members([
-      `clustering.k: 0 (${file}): expected a whole number from 1 to 10000`,
+      `clustering.k: 0 (${file}): expected auto, or a whole number from 1 to 10000`,
       `input.minimumAge: 60 (${file}): expected a duration with its unit, such as 500ms, 60s, 5m, 2h or 7d`,
       `input.aftr (${file}): unknown key; did you mean input.after?`,
       `scanEvery (${file}): unknown key; did you mean input.scanEvery?`,
@@ -253,6 +253,16 @@ describe('loadConfiguration', () => {
     ['clustering: {streamingKMeans: {centers: [[1]]}}', /centers: \[\[1\]\] .*\[longitude, latitude\]/],
     ['clustering: {streamingKMeans: {centers: "[[1"}}', /centers: "\[\[1" .*\[longitude, latitude\]/],
     ['clustering: {streamingKMeans: {weights: [-1]}}', /weights: \[-1\] .*a list of numbers from 0/],
+    [
+      'clustering: {algorithm: streaming-kmeans, k: auto}',
+      /^clustering.k: "auto" .*expected a number, because clustering.algorithm is streaming-kmeans, which does not keep/,
+    ],
+    ['clustering: {k: auto, features: 12}', /^clustering.features: 12 .*at least clustering.kMax \(20\)/],
+    [
+      'clustering: {kMin: 21}',
+      /^clustering.kMin: 21 .*at most clustering.kMax \(20\): lower this or raise that/,
+    ],
+    ['clustering: {kMax: 101}', /^clustering.kMax: 101 .*expected a whole number from 1 to 100/],
     ['clustering: {k: 50, features: 20}', /^clustering.features: 20 .*at least clustering.k \(50\)/],
     [
       'supervision: {initialBackoff: 6s}',
