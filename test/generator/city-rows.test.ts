@@ -145,6 +145,18 @@ describe('rows of cities', () => {
     expect(goneOn).to.be.above(20 * last.size);
   });
 
+  it('lie on both sides of the antimeridian where a city does, at longitudes that a reader takes', () => {
+    for (const east of [179.99, -179.99]) {
+      const times = { startMs: START, spanMs: 60_000, rows: 500 };
+      const longitudes = rowsOf(new Crowd('1', [cityAt(east)], 200), 0, times).map((row) => row.longitude);
+      expect(longitudes.every((degrees) => Math.abs(degrees) > 179 && Math.abs(degrees) <= 180)).to.equal(
+        true,
+      );
+      expect(longitudes.some((degrees) => degrees > 0)).to.equal(true);
+      expect(longitudes.some((degrees) => degrees < 0)).to.equal(true);
+    }
+  });
+
   it('have a share of noise from anywhere on the sphere, each of a device of its own', () => {
     const rows = rowsOf(new Crowd('1', [cityAt(0, 5_000_000, 45)], 100), 0.2, {
       startMs: START,
