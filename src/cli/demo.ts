@@ -25,7 +25,8 @@ export interface DemoOptions {
 /** A new file of the generator comes this often. */
 const FILE_EVERY_MS = 2_000;
 /** A city for each cluster that is asked for, the largest of the world that are far from each other. */
-const CROWD = { apartKm: 1_500, devices: 50_000, noise: 0.001 };
+/** As many cities as clusters, where their number is given. */
+const CROWD = { cities: 12, apartKm: 1_500, devices: 50_000, noise: 0.001 };
 const TABLE_EVERY_MS = 500;
 const LINE_EVERY_MS = 2_000;
 /** A live demo shows its clusters early. */
@@ -65,6 +66,7 @@ export async function demoCommand(
     if (pipeline === undefined) {
       return EXIT_FAILURE;
     }
+    const { k } = configuration.clustering;
     const generating = new AbortController();
     const generator = generateFiles(
       {
@@ -73,7 +75,7 @@ export async function demoCommand(
         everyMs: FILE_EVERY_MS,
         shape: 'cities',
         header: 'true',
-        cities: { ...CROWD, cities: configuration.clustering.k },
+        cities: { ...CROWD, cities: typeof k === 'number' ? k : CROWD.cities },
       },
       generating.signal,
     );

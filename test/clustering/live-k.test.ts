@@ -55,7 +55,12 @@ function together(...all: readonly Points[]): Points {
   return { x: column('x'), y: column('y'), z: column('z') };
 }
 
-function live(points: Points, options: ModelOptions, before?: KnownClusters, candidate?: Candidate): LiveModel {
+function live(
+  points: Points,
+  options: ModelOptions,
+  before?: KnownClusters,
+  candidate?: Candidate,
+): LiveModel {
   return finish(liveModelSteps(sourcesOf(points), options, before, candidate));
 }
 

@@ -80,7 +80,9 @@ describe('geoflock with clustering.k: auto', function () {
     const environment = { GEOFLOCK_CLUSTERING_ALGORITHM: 'streaming-kmeans' };
     const { code, stderr } = await box.ask(['models', 'show', '--k', 'auto'], environment);
     expect(code).to.equal(2);
-    expect(stderr).to.include('--k auto: expected a number, because clustering.algorithm is streaming-kmeans');
+    expect(stderr).to.include(
+      '--k auto: expected a number, because clustering.algorithm is streaming-kmeans',
+    );
   });
 
   it('tells in the history that k changed, and why', async () => {
