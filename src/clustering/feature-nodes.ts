@@ -106,8 +106,26 @@ export class FeatureNodes {
     return node;
   }
 
+  /** Nodes 1 to `count`, without features and children, where there are none yet. */
+  createAll(count: number): void {
+    this.reserve(count);
+    this.used = count + 1;
+    this.live = count;
+  }
+
+  /** Sum of the nodes' weights. */
+  totalWeight(): number {
+    const { features, used } = this;
+    let total = 0;
+    for (let at = NODE_DOUBLES; at < used * NODE_DOUBLES; at += NODE_DOUBLES) {
+      total += features[at] as number;
+    }
+    return total;
+  }
+
   /** Gives a leaf back. */
   release(node: number): void {
+    this.features[node * NODE_DOUBLES] = 0;
     this.children[node << 2] = this.free;
     this.free = node;
     this.live--;

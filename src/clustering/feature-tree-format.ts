@@ -124,52 +124,84 @@ export function decodeTree(bytes: Uint8Array): TreeState {
   check(threshold >= 0 && threshold < Infinity, 'its threshold is no SSE');
   const root = readRoot(bytes, view);
 
-  const nodes = new FeatureNodes();
-  nodes.reserve(count);
-  let maskAt = HEADER_BYTES;
-  let featureAt = HEADER_BYTES + count;
-  const masksEnd = featureAt;
-  const next = (): number => {
-    const value = view.getFloat64(featureAt, true);
-    featureAt += 8;
-    return value;
-  };
-  const read = (level: number): number => {
-    check(maskAt < masksEnd, 'it has fewer features than its structure');
-    const mask = bytes[maskAt++] as number;
-    check(mask < 16 && (mask === 0 || level < MAX_LEVEL), 'its structure is damaged');
-    const weight = next();
-    const x = next();
-    const y = next();
-    const z = next();
-    const sse = next();
-    check(
-      weight > 0 && weight < Infinity && sse >= 0 && sse < Infinity,
-      'a feature has no valid weight or SSE',
-    );
-    check(Math.abs(x) <= 2 && Math.abs(y) <= 2 && Math.abs(z) <= 2, 'a feature has no valid mean');
-    nodes.pending.set([weight, x, y, z, sse]);
-    const node = nodes.create();
-    for (let quadrant = 0; quadrant < 4; quadrant++) {
-      if ((mask & (1 << quadrant)) !== 0) {
-        nodes.children[(node << 2) | quadrant] = read(level + 1);
-      }
-    }
-    return node;
-  };
   const faces = bytes[3] as number;
   check(
     faces < 64 && (root === 'sphere' || (faces & ~(1 << root.face)) === 0),
     'its faces do not fit its root',
   );
+  const nodes = readFeatures(view, count);
+  const masks = bytes.subarray(HEADER_BYTES, HEADER_BYTES + count);
+  const roots = readStructure(masks, faces, root === 'sphere' ? 0 : root.level, nodes.children);
+  return { root, limit, threshold, roots, nodes };
+}
+
+/** The features as nodes 1, 2, ... in pre-order, not yet linked. */
+function readFeatures(view: DataView, count: number): FeatureNodes {
+  const nodes = new FeatureNodes();
+  nodes.createAll(count);
+  const { features } = nodes;
+  let from = HEADER_BYTES + count;
+  for (let at = NODE_DOUBLES; at < (count + 1) * NODE_DOUBLES; at += NODE_DOUBLES) {
+    const weight = view.getFloat64(from, true);
+    const x = view.getFloat64(from + 8, true);
+    const y = view.getFloat64(from + 16, true);
+    const z = view.getFloat64(from + 24, true);
+    const sse = view.getFloat64(from + 32, true);
+    from += NODE_BYTES;
+    check(
+      weight > 0 && weight < Infinity && sse >= 0 && sse < Infinity,
+      'a feature has no valid weight or SSE',
+    );
+    check(Math.abs(x) <= 2 && Math.abs(y) <= 2 && Math.abs(z) <= 2, 'a feature has no valid mean');
+    features[at] = weight;
+    features[at + 1] = x;
+    features[at + 2] = y;
+    features[at + 3] = z;
+    features[at + 4] = sse;
+  }
+  return nodes;
+}
+
+/** Links the nodes, whose children's masks come in pre-order; returns the node of each face's root. */
+function readStructure(
+  masks: Uint8Array,
+  faces: number,
+  rootLevel: number,
+  children: Int32Array,
+): Int32Array<ArrayBuffer> {
   const roots = new Int32Array(FACES);
+  // Children that are to come, the next one last: where they are to be linked, and their level.
+  const slots = new Int32Array(4 * (MAX_LEVEL + 1));
+  const levels = new Int32Array(4 * (MAX_LEVEL + 1));
+  let node = 1;
   for (let face = 0; face < FACES; face++) {
-    if ((faces & (1 << face)) !== 0) {
-      roots[face] = read(root === 'sphere' ? 0 : root.level);
+    if ((faces & (1 << face)) === 0) {
+      continue;
+    }
+    roots[face] = node;
+    let open = 0;
+    let level = rootLevel;
+    for (;;) {
+      check(node <= masks.length, 'it has fewer features than its structure');
+      const mask = masks[node - 1] as number;
+      check(mask < 16 && (mask === 0 || level < MAX_LEVEL), 'its structure is damaged');
+      for (let quadrant = 3; quadrant >= 0; quadrant--) {
+        if ((mask & (1 << quadrant)) !== 0) {
+          slots[open] = (node << 2) | quadrant;
+          levels[open++] = level + 1;
+        }
+      }
+      node++;
+      if (open === 0) {
+        break;
+      }
+      open--;
+      children[slots[open] as number] = node;
+      level = levels[open] as number;
     }
   }
-  check(maskAt === masksEnd, 'it has more features than its structure');
-  return { root, limit, threshold, roots, nodes };
+  check(node === masks.length + 1, 'it has more features than its structure');
+  return roots;
 }
 
 function readRoot(bytes: Uint8Array, view: DataView): TreeRoot {

@@ -125,11 +125,7 @@ export class FeatureTree {
 
   /** Sum of the features' weights: exact for counts up to 2^53. */
   totalWeight(): number {
-    let total = 0;
-    this.forEachFeature((weight) => {
-      total += weight;
-    });
-    return total;
+    return this.nodes.totalWeight();
   }
 
   /**
