@@ -57,11 +57,11 @@ const OPERATIONS = 16;
 /** Centers nearer to each other than this are one, and a feature's cost is not known better. */
 const UNDERFLOW = 1e-60;
 /** Distances between two yields: about half a millisecond. */
-const DISTANCES_PER_STEP = 50_000;
+export const DISTANCES_PER_STEP = 50_000;
 /** Squared chord of antipodes, and more than any row's to its nearest center inside the unit ball. */
 const FARTHEST = 4 * (1 + 1e-6);
 /** What a feature takes beside its distances, in distances. */
-const FEATURE_WORK = 50;
+export const FEATURE_WORK = 50;
 /** What `greatestExcessOfAny` takes a lead, in distances. */
 const EXCESS_WORK = 500;
 
@@ -108,7 +108,7 @@ export function* costBoundsOf(
     sums.slack += factor * FARTHEST * (tree.displaced ?? 0);
     for (const feature of tree.cellFeatures()) {
       const left = feature.cell === undefined ? rivals.everyone : descent.enter(feature.cell);
-      add(sums, rivals, left, feature, factor);
+      addFeature(sums, rivals, left, feature, factor);
       features++;
       if (rivals.distances + features * FEATURE_WORK >= step) {
         step += DISTANCES_PER_STEP;
@@ -116,27 +116,41 @@ export function* costBoundsOf(
       }
     }
   }
-  const { lower, upper } = sums;
-  // Each of the sums was rounded once a feature, and so are the few operations here.
-  const slack = sums.slack + (features + OPERATIONS) * ROUNDING * upper;
-  return { lower: Math.max(0, lower - slack), upper: upper + slack };
+  return widened(sums, features);
 }
 
-interface Sums {
+/** The bounds, of which each of the sums was rounded once a feature. */
+export function widened({ lower, slack, upper }: BoundSums, features: number): CostBounds {
+  const all = slack + (features + OPERATIONS) * ROUNDING * upper;
+  return { lower: Math.max(0, lower - all), upper: upper + all };
+}
+
+/**
+ * What is not known of a feature that was merged from so many rows at most, which do not count the same. A mean
+ * is wrong as in a tree; so is the root of the SSE, where a row of weight a is on the lesser side of
+ * log2(weight / a) merges at most, and the mean of that over the rows is an entropy: at most log2(rows).
+ */
+export function doubtOf(rows: number, weight: number, sse: number): Doubt {
+  const drift = driftOf(rows);
+  const blur = Math.sqrt(1 + Math.log2(rows)) * drift;
+  return { drift, sse: 4 * blur * (Math.sqrt(sse / weight) + blur) };
+}
+
+export interface BoundSums {
   lower: number;
   upper: number;
   /** By how much each of them may be wrong, because the features and their terms were rounded. */
   slack: number;
 }
 
-/** Adds a feature whose rows each have their nearest center among `left`. */
-function add(
-  sums: Sums,
+/** Adds a feature whose rows each have their nearest center among `left`; returns that nearest to their mean. */
+export function addFeature(
+  sums: BoundSums,
   rivals: CellRivals,
   left: Int32Array,
   feature: BoundedFeature,
   factor: number,
-): void {
+): number {
   const { mean, sse, weight } = feature;
   const own = rivals.nearest(left, mean);
   const squared = rivals.squared[own] as number;
@@ -158,6 +172,7 @@ function add(
       errors.sse +
       OPERATIONS * ROUNDING * (cost + saved) +
       UNDERFLOW);
+  return own;
 }
 
 interface Errors {

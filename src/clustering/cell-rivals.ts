@@ -124,7 +124,8 @@ export class Descent {
   readonly #rivals: CellRivals;
   /** By level: the cell on the way to the last one, and the centers that were left in the one above it. */
   readonly #cells: CellAddress[] = [];
-  readonly #left: Int32Array[] = [];
+  readonly #left: (Int32Array | undefined)[] = [];
+  #level = 0;
 
   constructor(rivals: CellRivals) {
     this.#rivals = rivals;
@@ -137,16 +138,26 @@ export class Descent {
   enter(cell: CellAddress): Int32Array {
     const { level } = cell;
     const [cells, left] = [this.#cells, this.#left];
-    if (left.length > level + 1) {
-      left.length = level + 1;
+    for (let below = level + 1; left[below] !== undefined; below++) {
+      left[below] = undefined;
     }
-    const above = cells[level - 1];
     cells[level] = cell;
+    this.#level = level;
+    return this.#leftAbove(level);
+  }
+
+  /** The centers that can be the nearest to a point of the cell that was entered last. */
+  inside(): Int32Array {
+    return this.#leftAbove(this.#level + 1);
+  }
+
+  #leftAbove(level: number): Int32Array {
+    const above = this.#cells[level - 1];
     // Found out for the first of the cells inside: most have none.
-    return (left[level] ??=
+    return (this.#left[level] ??=
       above === undefined
         ? this.#rivals.everyone
-        : this.#rivals.leftInCell(left[level - 1] as Int32Array, above));
+        : this.#rivals.leftInCell(this.#left[level - 1] as Int32Array, above));
   }
 }
 

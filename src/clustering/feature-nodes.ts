@@ -3,6 +3,8 @@ import type { UnitVector } from '../geo/sphere.ts';
 
 /** Doubles of one node: weight, mean x, y, z, SSE. */
 export const NODE_DOUBLES = 5;
+/** Faces of the sphere's cube. */
+export const FACES = 6;
 
 const FIRST_CAPACITY = 16;
 
@@ -17,24 +19,37 @@ export interface CellFeature {
   readonly cell: CellAddress;
 }
 
+/** A quadtree of features: the node of each face's root, 0 where there is none, and the nodes. */
+export interface Quadtree {
+  readonly roots: Int32Array;
+  readonly nodes: FeatureNodes;
+}
+
 /**
  * The nodes of a quadtree of clustering features, in typed arrays that grow by doubling up to a
  * bound; released nodes are used again. A node is an integer above 0; 0 means "none".
  */
 export class FeatureNodes {
   /** NODE_DOUBLES a node. */
-  features = new Float64Array(FIRST_CAPACITY * NODE_DOUBLES);
+  features: Float64Array<ArrayBuffer>;
   /** Four children a node, by quadrant; of a free node the first entry is the next free node. */
-  children = new Int32Array(FIRST_CAPACITY * 4);
+  children: Int32Array<ArrayBuffer>;
   /** Number of nodes in use. */
   live = 0;
-  private capacity = FIRST_CAPACITY;
+  private capacity: number;
   private used = 1;
   private free = 0;
   /** The feature to insert next: weight, mean x, y, z, SSE. */
   readonly pending = new Float64Array(NODE_DOUBLES);
   /** The feature that `mergeFamily` computed last. */
   private readonly merged = new Float64Array(NODE_DOUBLES);
+
+  /** Makes room for so many nodes. */
+  constructor(nodes = FIRST_CAPACITY - 1) {
+    this.capacity = nodes + 1;
+    this.features = new Float64Array(this.capacity * NODE_DOUBLES);
+    this.children = new Int32Array(this.capacity * 4);
+  }
 
   get memoryBytes(): number {
     return this.features.byteLength + this.children.byteLength;
@@ -43,13 +58,11 @@ export class FeatureNodes {
   /** Makes room for one more node; never for more than `most` in all. */
   ensureRoom(most: number): void {
     if (this.free === 0 && this.used === this.capacity) {
-      this.reserve(Math.min(2 * this.capacity, most + 1));
+      this.grow(Math.min(2 * this.capacity, most + 1));
     }
   }
 
-  /** Makes room for `nodes` nodes. */
-  reserve(nodes: number): void {
-    const capacity = Math.max(this.capacity, nodes + 1);
+  private grow(capacity: number): void {
     const features = new Float64Array(capacity * NODE_DOUBLES);
     features.set(this.features);
     const children = new Int32Array(capacity * 4);
@@ -106,11 +119,12 @@ export class FeatureNodes {
     return node;
   }
 
-  /** Nodes 1 to `count`, without features and children, where there are none yet. */
-  createAll(count: number): void {
-    this.reserve(count);
-    this.used = count + 1;
-    this.live = count;
+  /** Nodes 1 to `count`, still without features and children. */
+  static of(count: number): FeatureNodes {
+    const nodes = new FeatureNodes(count);
+    nodes.used = count + 1;
+    nodes.live = count;
+    return nodes;
   }
 
   /** Sum of the nodes' weights. */

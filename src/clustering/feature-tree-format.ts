@@ -1,5 +1,5 @@
 import { type CellAddress, MAX_LEVEL } from '../geo/s2.ts';
-import { FeatureNodes, NODE_DOUBLES } from './feature-nodes.ts';
+import { FACES, FeatureNodes, NODE_DOUBLES } from './feature-nodes.ts';
 import { SummaryFormatError } from './features.ts';
 
 /**
@@ -21,9 +21,8 @@ import { SummaryFormatError } from './features.ts';
  */
 const TREE_FORMAT_VERSION = 1;
 
-const HEADER_BYTES = 32;
+export const TREE_HEADER_BYTES = 32;
 const NODE_BYTES = 8 * NODE_DOUBLES;
-const FACES = 6;
 const SPHERE = 6;
 
 /** Smallest bound on the number of features: coarsening cannot go below one feature a face. */
@@ -46,7 +45,7 @@ export interface TreeState {
 export function encodeTree(state: TreeState): Uint8Array {
   const { root, roots, nodes } = state;
   const count = nodes.live;
-  const bytes = new Uint8Array(HEADER_BYTES + count * (1 + NODE_BYTES));
+  const bytes = new Uint8Array(TREE_HEADER_BYTES + count * (1 + NODE_BYTES));
   const view = new DataView(bytes.buffer);
   bytes[0] = TREE_FORMAT_VERSION;
   bytes[2] = SPHERE;
@@ -61,8 +60,8 @@ export function encodeTree(state: TreeState): Uint8Array {
   view.setFloat64(24, state.threshold, true);
 
   const { features, children } = nodes;
-  let maskAt = HEADER_BYTES;
-  let featureAt = HEADER_BYTES + count;
+  let maskAt = TREE_HEADER_BYTES;
+  let featureAt = TREE_HEADER_BYTES + count;
   const write = (node: number): void => {
     const first = node << 2;
     let mask = 0;
@@ -98,6 +97,11 @@ export function encodeTree(state: TreeState): Uint8Array {
   return bytes;
 }
 
+/** The limit of the tree whose bytes begin there. */
+export function limitOf(view: DataView, at: number): number {
+  return view.getUint32(at + 12, true);
+}
+
 /** @throws SummaryFormatError when the bytes are no tree, are cut or damaged, or of an unknown version. */
 export function decodeTree(bytes: Uint8Array): TreeState {
   const version = bytes[0];
@@ -108,9 +112,9 @@ export function decodeTree(bytes: Uint8Array): TreeState {
         : `region summary has format version ${String(version)}; this program reads version ${String(TREE_FORMAT_VERSION)}`,
     );
   }
-  check(bytes.length >= HEADER_BYTES, 'its header is cut');
+  check(bytes.length >= TREE_HEADER_BYTES, 'its header is cut');
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  const limit = view.getUint32(12, true);
+  const limit = limitOf(view, 0);
   const count = view.getUint32(16, true);
   const threshold = view.getFloat64(24, true);
   check(
@@ -118,7 +122,7 @@ export function decodeTree(bytes: Uint8Array): TreeState {
     'its feature count is out of range',
   );
   check(
-    bytes.length === HEADER_BYTES + count * (1 + NODE_BYTES),
+    bytes.length === TREE_HEADER_BYTES + count * (1 + NODE_BYTES),
     'its length does not fit its feature count',
   );
   check(threshold >= 0 && threshold < Infinity, 'its threshold is no SSE');
@@ -130,17 +134,16 @@ export function decodeTree(bytes: Uint8Array): TreeState {
     'its faces do not fit its root',
   );
   const nodes = readFeatures(view, count);
-  const masks = bytes.subarray(HEADER_BYTES, HEADER_BYTES + count);
+  const masks = bytes.subarray(TREE_HEADER_BYTES, TREE_HEADER_BYTES + count);
   const roots = readStructure(masks, faces, root === 'sphere' ? 0 : root.level, nodes.children);
   return { root, limit, threshold, roots, nodes };
 }
 
 /** The features as nodes 1, 2, ... in pre-order, not yet linked. */
 function readFeatures(view: DataView, count: number): FeatureNodes {
-  const nodes = new FeatureNodes();
-  nodes.createAll(count);
+  const nodes = FeatureNodes.of(count);
   const { features } = nodes;
-  let from = HEADER_BYTES + count;
+  let from = TREE_HEADER_BYTES + count;
   for (let at = NODE_DOUBLES; at < (count + 1) * NODE_DOUBLES; at += NODE_DOUBLES) {
     const weight = view.getFloat64(from, true);
     const x = view.getFloat64(from + 8, true);

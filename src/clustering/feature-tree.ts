@@ -1,7 +1,13 @@
 import { type CellAddress, faceOf, leafIndex, MAX_LEVEL, uOnFace, vOnFace } from '../geo/s2.ts';
 import type { UnitVector } from '../geo/sphere.ts';
 import { FoldError, InvalidPointError, MAX_WEIGHT, UNIT_TOLERANCE } from './features.ts';
-import { type CellFeature, FeatureNodes, type FeatureVisitor } from './feature-nodes.ts';
+import {
+  type CellFeature,
+  FACES,
+  FeatureNodes,
+  type FeatureVisitor,
+  type Quadtree,
+} from './feature-nodes.ts';
 import {
   decodeTree,
   encodeTree,
@@ -9,8 +15,6 @@ import {
   MIN_FEATURE_LIMIT,
   type TreeRoot,
 } from './feature-tree-format.ts';
-
-const FACES = 6;
 
 /**
  * Coarsening stops at this share of the limit. Each run costs about the limit in node visits; a
@@ -121,6 +125,11 @@ export class FeatureTree {
   /** Bytes of memory that the nodes take. */
   get memoryBytes(): number {
     return this.nodes.memoryBytes;
+  }
+
+  /** The nodes themselves, to be read only, and while the tree does not change. */
+  get quadtree(): Quadtree {
+    return { roots: this.roots, nodes: this.nodes };
   }
 
   /** Sum of the features' weights: exact for counts up to 2^53. */

@@ -4,6 +4,7 @@ import { type FeatureColumns, FEATURES_PER_STEP } from './features.ts';
 import { type ClusterEvent, type Flow, type LiveClusters, succeed } from './identity.ts';
 import { assignFeatures, costOf } from './kmeans.ts';
 import type { Centers } from './kmeans-passes.ts';
+import { LayerCache } from './layer-cache.ts';
 import {
   type Candidate,
   chooseBeside,
@@ -59,6 +60,7 @@ const LEAST_REACH_KM = 1;
  *
  * Where k is to be chosen from a range it is as it was, until a candidate with another one is clearly better
  * (`followK`).
+ * @param cache what the live models before have found out about the same trees
  * @throws RangeError when the sources are not in strictly ascending (region, partition) order.
  */
 export function* liveModelSteps(
@@ -66,10 +68,11 @@ export function* liveModelSteps(
   options: ModelOptions,
   before: KnownClusters | undefined,
   candidate?: Candidate,
+  cache = new LayerCache(),
 ): Steps<LiveModel> {
   const features = yield* before === undefined
     ? modelFeatures(sources, options)
-    : liveFeatures(sources, options);
+    : liveFeatures(sources, options, cache);
   const { centers, k, kChoice, unsearched } = yield* liveCenters(features, options, before, candidate);
   const model = { ...(yield* modelOf(features, k, centers)), kChoice };
   if (before !== undefined && model.clusters.length === 0) {

@@ -3,6 +3,9 @@ import { allocateFeatures, type FeatureColumns, FEATURES_PER_STEP } from './feat
 import type { CostTerms } from './bounds.ts';
 import { FeatureTree } from './feature-tree.ts';
 import type { FeatureVisitor } from './feature-nodes.ts';
+import { coarsen } from './coarsen.ts';
+import type { LayerCache } from './layer-cache.ts';
+import type { LayeredRegion } from './layers.ts';
 import { mergeRuns } from './runs.ts';
 import { finish, type Steps } from './slices.ts';
 
@@ -41,6 +44,8 @@ export interface ModelFeatures {
   readonly all: FeatureColumns | undefined;
   /** The same, as few as the search can afford. */
   readonly coarse: FeatureColumns;
+  /** In a live model: the same put together, so that not all need to be looked at. */
+  readonly regions?: readonly LayeredRegion[];
 }
 
 const SEARCH_FEATURES = 20_000;
@@ -52,11 +57,30 @@ export function modelFeatures(sources: Iterable<ModelSource>, limits: FeatureLim
 }
 
 /**
- * The same for a live model: what the search sees is not as good, but ten times as fast to make.
+ * The same for a live model, as far as it can from what is known of the one before: another coarsening, which
+ * takes a fraction of the time.
  * @throws RangeError when the sources are not in strictly ascending (region, partition, pane) order.
  */
-export function liveFeatures(sources: Iterable<ModelSource>, limits: FeatureLimits): Steps<ModelFeatures> {
-  return featuresOf(sources, limits, true);
+export function* liveFeatures(
+  given: Iterable<ModelSource>,
+  limits: FeatureLimits,
+  cache: LayerCache,
+): Steps<ModelFeatures> {
+  const sources = inOrder(given);
+  const trees = sources.filter(isOfTree);
+  if (trees.length < sources.length) {
+    return yield* featuresOf(sources, limits, true);
+  }
+  const effectiveRows = yield* effectiveRowsOf(sources);
+  const regions = yield* cache.regionsOf(trees);
+  const { searchFeatures = SEARCH_FEATURES } = limits;
+  const { features: coarse, sseBound } = yield* coarsen(regions, searchFeatures, cache.sseBound);
+  cache.sseBound = sseBound;
+  return { sources, effectiveRows, all: undefined, coarse, regions };
+}
+
+function isOfTree(source: ModelSource): source is ModelSource & { readonly tree: FeatureTree } {
+  return source.tree instanceof FeatureTree;
 }
 
 function* featuresOf(

@@ -1,11 +1,13 @@
 import type { Latitude, Longitude } from '../geo/axes.ts';
 import { angleOfChord, EARTH_RADIUS_KM, latitudeOf, longitudeOf, type UnitVector } from '../geo/sphere.ts';
+import { assignRegions } from './assigned-regions.ts';
 import { type CostBounds, costBoundsOf } from './bounds.ts';
 import { coldSearch, type KRecord, type SearchSettings } from './cold-search.ts';
 import type { ModelDrift } from './drift.ts';
 import { type FeatureColumns, FEATURES_PER_STEP } from './features.ts';
 import { assignFeatures } from './kmeans.ts';
-import type { Assignment, Centers } from './kmeans-passes.ts';
+import type { Centers } from './kmeans-passes.ts';
+import type { LayeredRegion } from './layers.ts';
 import { type FeatureLimits, type ModelFeatures, modelFeatures, type ModelSource } from './model-features.ts';
 import type { ModelTime } from './model-time.ts';
 import { finish, type Steps } from './slices.ts';
@@ -73,7 +75,11 @@ export function* modelSteps(sources: Iterable<ModelSource>, options: ModelOption
 }
 
 /** The model that given centers make: every feature at its nearest center, and what that costs. */
-export function* modelOf({ all, coarse, sources }: ModelFeatures, k: number, given: Centers): Steps<Model> {
+export function* modelOf(features: ModelFeatures, k: number, given: Centers): Steps<Model> {
+  const { all, coarse, regions, sources } = features;
+  if (regions !== undefined) {
+    return yield* modelAt(regions, k, given);
+  }
   const model = yield* clustersOf(all ?? coarse, k, given);
   const { clusters, cost, weight } = model;
   const centers = clusters.map(({ center }) => center);
@@ -83,14 +89,43 @@ export function* modelOf({ all, coarse, sources }: ModelFeatures, k: number, giv
   return { k, weight, cost, costBounds, clusters };
 }
 
+/**
+ * The model with just these centers. They should be the means of their rows, but for those that a coarser view
+ * gave to another center.
+ */
+function* modelAt(regions: readonly LayeredRegion[], k: number, given: Centers): Steps<Model> {
+  const centers = Array.from(
+    given.x.subarray(0, given.count),
+    (x, c): UnitVector => [x, given.y[c] as number, given.z[c] as number],
+  );
+  const { bounds, features, nearest } = yield* assignRegions(regions, centers);
+  const weight = new Float64Array(given.count);
+  for (let f = 0; f < features.count; f++) {
+    const c = nearest[f] as number;
+    weight[c] = (weight[c] as number) + (features.weight[f] as number);
+  }
+  const model = yield* ranked(features, k, nearest, { ...given, weight });
+  const { lower, upper } = bounds;
+  return { ...model, costBounds: { lower: Math.min(lower, model.cost), upper: Math.max(upper, model.cost) } };
+}
+
 /** The model that given centers make of features: assignment, means, radii. */
 export function* clustersOf(features: FeatureColumns, k: number, centers: Centers): Steps<UnboundedModel> {
   if (features.count === 0) {
     return { k, weight: 0, cost: 0, clusters: [] };
   }
-  const assignment = yield* assignFeatures(features, centers);
-  const sums = yield* meansOf(features, assignment, centers.count);
-  const drafts = yield* spreadsOf(features, assignment, sums);
+  const { cluster } = yield* assignFeatures(features, centers);
+  return yield* ranked(features, k, cluster, yield* meansOf(features, cluster, centers.count));
+}
+
+/** The model of features that are assigned to centers. */
+function* ranked(
+  features: FeatureColumns,
+  k: number,
+  cluster: Int32Array,
+  means: Means,
+): Steps<UnboundedModel> {
+  const drafts = yield* spreadsOf(features, cluster, means);
   let weight = 0;
   let cost = 0;
   for (const draft of drafts) {
@@ -125,13 +160,13 @@ interface Draft {
 }
 
 /** Weighted means by the updating formula: equal means stay as they are, bit for bit. */
-function* meansOf(features: FeatureColumns, assignment: Assignment, clusters: number): Steps<Means> {
+function* meansOf(features: FeatureColumns, cluster: Int32Array, clusters: number): Steps<Means> {
   const x = new Float64Array(clusters);
   const y = new Float64Array(clusters);
   const z = new Float64Array(clusters);
   const weight = new Float64Array(clusters);
   for (let f = 0; f < features.count; f++) {
-    const c = assignment.cluster[f] as number;
+    const c = cluster[f] as number;
     const w = features.weight[f] as number;
     const total = (weight[c] as number) + w;
     const share = w / total;
@@ -150,16 +185,16 @@ function* meansOf(features: FeatureColumns, assignment: Assignment, clusters: nu
 }
 
 /** Adds up each cluster's cost and squared angles; clusters without features are left out. */
-function* spreadsOf(features: FeatureColumns, assignment: Assignment, means: Means): Steps<Draft[]> {
+function* spreadsOf(features: FeatureColumns, cluster: Int32Array, means: Means): Steps<Draft[]> {
   const drafts: (Draft | undefined)[] = [];
   for (let c = 0; c < means.count; c++) {
     const weight = means.weight[c] as number;
     const center: UnitVector = [means.x[c] as number, means.y[c] as number, means.z[c] as number];
-    const direction = weight > 0 ? directionOf(center, features, assignment, c) : center;
+    const direction = weight > 0 ? directionOf(center, features, cluster, c) : center;
     drafts.push(weight > 0 ? { center, direction, weight, cost: 0, angles: 0 } : undefined);
   }
   for (let f = 0; f < features.count; f++) {
-    const draft = drafts[assignment.cluster[f] as number];
+    const draft = drafts[cluster[f] as number];
     if (draft !== undefined) {
       const w = features.weight[f] as number;
       const sse = features.sse[f] as number;
@@ -181,8 +216,8 @@ function* spreadsOf(features: FeatureColumns, assignment: Assignment, means: Mea
 function directionOf(
   center: UnitVector,
   features: FeatureColumns,
-  assignment: Assignment,
-  cluster: number,
+  clusters: Int32Array,
+  wanted: number,
 ): UnitVector {
   const own = normalised(...center);
   if (own !== undefined) {
@@ -191,7 +226,7 @@ function directionOf(
   let medoid: UnitVector = [1, 0, 0];
   let least = Infinity;
   for (let f = 0; f < features.count; f++) {
-    if (assignment.cluster[f] === cluster) {
+    if (clusters[f] === wanted) {
       const distance = squaredDistance(features, f, center);
       const direction = normalised(features.x[f] as number, features.y[f] as number, features.z[f] as number);
       if (distance < least && direction !== undefined) {

@@ -9,12 +9,15 @@ import type { ModelPane } from './model-time.ts';
 import { REST } from './panes.ts';
 import type { RegionState } from './region-state.ts';
 import { decodeParts, RegionSummary, type SummaryOptions } from './region-summary.ts';
-import { decodeHead, decodePane, HEAD } from './summary-format.ts';
+import { decodeHead, decodePane, HEAD, revisionOf } from './summary-format.ts';
 
 type Parts = ReadonlyMap<string, Uint8Array>;
 
-/** Gives what was decoded before of the same bytes of that part, or else decodes. */
-export type Once = (part: string, bytes: Uint8Array, decode: () => ModelPane) => ModelPane;
+/**
+ * Gives what was decoded before of the same revision of that part, or else decodes. Without a revision only the
+ * bytes tell.
+ */
+export type Once = (part: string, revision: string | undefined, decode: () => ModelPane) => ModelPane;
 
 /** What the first part of a stored state tells. */
 export interface StoredHead {
@@ -62,7 +65,7 @@ const SUMMARY_FORM: StoredForm = {
   },
   panesOf: (parts, once) => {
     const { head, panes } = decodeParts(parts, (name, bytes, root) =>
-      once(name, bytes, () => decodePane(name, bytes, root)),
+      once(name, revisionOf(bytes), () => decodePane(name, bytes, root)),
     );
     return { region: head.region, panes };
   },
@@ -75,7 +78,7 @@ const KMEANS_FORM: StoredForm = {
   panesOf: (parts, once) => {
     const bytes = partOf(parts, KMEANS);
     const { region } = decodeKMeansHead(bytes);
-    return { region, panes: [once(KMEANS, bytes, () => paneOf(BatchedKMeans.decode(bytes)))] };
+    return { region, panes: [once(KMEANS, undefined, () => paneOf(BatchedKMeans.decode(bytes)))] };
   },
 };
 

@@ -17,9 +17,10 @@
  * | 40 | the tree (`feature-tree-format.ts`) |
  */
 import { type CellAddress, MAX_REGION_LEVEL, regionCount } from '../geo/s2.ts';
+import { limitOf, TREE_HEADER_BYTES } from './feature-tree-format.ts';
 import { FeatureTree } from './feature-tree.ts';
 import { SummaryFormatError } from './features.ts';
-import { Pane } from './pane.ts';
+import { Pane, paneRevision } from './pane.ts';
 import { parsePaneName, type PaneSpan, REST } from './panes.ts';
 
 /** Name of the part that tells of the others. */
@@ -76,6 +77,15 @@ export function encodePane({ earliest, latest, rows, timeSum, tree }: Pane): Uin
   view.setFloat64(32, timeSum, true);
   bytes.set(encoded, PANE_BYTES);
   return bytes;
+}
+
+/** `Pane.revision` of an encoded pane; undefined where there are too few bytes to tell. */
+export function revisionOf({ buffer, byteLength, byteOffset }: Uint8Array): string | undefined {
+  if (byteLength < PANE_BYTES + TREE_HEADER_BYTES) {
+    return undefined;
+  }
+  const view = new DataView(buffer, byteOffset, byteLength);
+  return paneRevision(view.getFloat64(8, true), limitOf(view, PANE_BYTES));
 }
 
 /**

@@ -3,7 +3,7 @@ import fc from 'fast-check';
 import { allocateFeatures, type FeatureColumns } from '../../src/clustering/features.ts';
 import { searchCenters } from '../../src/clustering/kmeans.ts';
 import { clustersOf } from '../../src/clustering/model.ts';
-import { liveFeatures, modelFeatures } from '../../src/clustering/model-features.ts';
+import { modelFeatures } from '../../src/clustering/model-features.ts';
 import { mergeRuns } from '../../src/clustering/runs.ts';
 import { finish } from '../../src/clustering/slices.ts';
 import { cityPoints, sourcesOf, spherePoints } from './points.ts';
@@ -69,14 +69,6 @@ describe('runs of features', () => {
     }
     // Two that follow each other cost more than half of what three do: runs of three, or of one.
     expect(finish(mergeRuns(features, 10)).count).to.equal(4);
-  });
-
-  it('are made only of features that fit; of more the tree makes fewer', () => {
-    const sources = sourcesOf(cityPoints(3000, 6, 5), 500);
-    const { all, coarse } = finish(liveFeatures(sources, { assignFeatures: 100, searchFeatures: 50 }));
-    expect([all, coarse.count <= 50]).to.deep.equal([undefined, true]);
-    const merged = finish(liveFeatures(sources, { searchFeatures: 50 }));
-    expect([(merged.all?.count ?? 0) > 50, merged.coarse.count <= 50]).to.deep.equal([true, true]);
   });
 
   it('of one place are one, though it was too many features, and any weights fit in the end', () => {

@@ -1,6 +1,7 @@
 import type { Broker, Membership } from '../../broker/broker.ts';
 import { type DriftOptions, withDrift } from '../../clustering/drift-at.ts';
 import type { NamedModel } from '../../clustering/geojson.ts';
+import { LayerCache } from '../../clustering/layer-cache.ts';
 import { liveModelSteps } from '../../clustering/live-model.ts';
 import { type ModelOptions, modelSteps } from '../../clustering/model.ts';
 import { type ModelTime, type PlacedPane, sourcesAt, type TimeOptions } from '../../clustering/model-time.ts';
@@ -105,6 +106,7 @@ class Aggregator {
   readonly #drift: DriftWatch | undefined;
   /** Most summaries are the same in the next live model. */
   #decoded = new DecodedSummaries();
+  #layers = new LayerCache();
   readonly #joined: Promise<void>;
   #membership: Membership | undefined;
   #following: AbortController | undefined;
@@ -220,7 +222,7 @@ class Aggregator {
     let panes: readonly PlacedPane[] = [];
     const next = await this.#build((sources, placed) => {
       panes = placed;
-      return liveModelSteps(sources, options, before.state?.clusters, candidate);
+      return liveModelSteps(sources, options, before.state?.clusters, candidate, this.#layers);
     }, this.#decoded);
     if (next === undefined) {
       return undefined;
@@ -268,6 +270,7 @@ class Aggregator {
           this.#search.cancel();
           this.#drift?.cancel();
           this.#decoded = new DecodedSummaries();
+          this.#layers = new LayerCache();
           await this.#writer.revoked();
           this.#followUnlessOwner();
         }
@@ -331,7 +334,7 @@ class Aggregator {
       return undefined;
     }
     const steps = function* (): Steps<Pick<Built<T>, 'made' | 'time'>> {
-      const panes = yield* decoded.decode(summaries);
+      const panes = yield* decoded.decode(summaries, epoch);
       const { sources, time } = sourcesAt(panes, asked);
       return { made: yield* make(sources, panes), time };
     };

@@ -1,0 +1,96 @@
+import { CellWalk } from './cell-walk.ts';
+import { FeatureList } from './feature-list.ts';
+import type { FeatureColumns } from './features.ts';
+import type { LayeredRegion } from './layers.ts';
+import { mergeRuns } from './runs.ts';
+import type { Steps } from './slices.ts';
+
+/** Cells between two yields: some 100 ns each. */
+const CELLS_PER_STEP = 4096;
+/** Of the features that may be so many are aimed at, as the next model's may be a few more. */
+const AIM = 0.8;
+/** Cells with a lesser share of all SSE are not told apart, unless all are. */
+const LEAST_SHARE = 1e-18;
+
+export interface Coarsened {
+  readonly features: FeatureColumns;
+  /** A cell whose rows have no greater SSE is one feature. */
+  readonly sseBound: number;
+}
+
+/**
+ * At most `most` features of the same rows: a cell is one feature where its SSE is within a bound, the same
+ * everywhere. That is doubled until the features are few enough, and halved while they are less than half of
+ * that.
+ *
+ * Where a region's rows are spread over an area, n cells of it have an n-th of its rows and an n-th of its area
+ * each, so an n^2-th of its SSE: with which bound to begin follows from the sum of the roots of all SSE.
+ * @param before the bound that was right for nearly the same rows
+ */
+export function* coarsen(regions: readonly LayeredRegion[], most: number, before?: number): Steps<Coarsened> {
+  let roots = 0;
+  let total = 0;
+  const walk = new CellWalk();
+  for (const region of regions) {
+    walk.enter(region);
+    while (walk.next()) {
+      const sse = walk.whole[4] as number;
+      roots += Math.sqrt(sse);
+      total += sse;
+    }
+  }
+  let sseBound = before ?? 0;
+  let features = yield* cellsWithin(regions, sseBound, most);
+  if (features === undefined && sseBound === 0) {
+    sseBound = (roots / (AIM * most)) ** 2;
+    features = yield* cellsWithin(regions, sseBound, most);
+  }
+  while (features === undefined) {
+    if (sseBound >= total) {
+      // There are more regions than there may be features.
+      const cells = yield* cellsWithin(regions, sseBound, Infinity);
+      return { features: yield* mergeRuns(cells as FeatureColumns, most), sseBound };
+    }
+    sseBound *= 2;
+    features = yield* cellsWithin(regions, sseBound, most);
+  }
+  while (sseBound > 0 && features.count < most / 2) {
+    const half = sseBound < LEAST_SHARE * total ? 0 : sseBound / 2;
+    const more = yield* cellsWithin(regions, half, most);
+    if (more === undefined) {
+      break;
+    }
+    features = more;
+    sseBound = half;
+  }
+  return { features, sseBound };
+}
+
+/** The features of cells whose SSE is within a bound; undefined when they are more than `most`. */
+function* cellsWithin(
+  regions: readonly LayeredRegion[],
+  sseBound: number,
+  most: number,
+): Steps<FeatureColumns | undefined> {
+  const found = new FeatureList();
+  let cells = 0;
+  const walk = new CellWalk();
+  for (const region of regions) {
+    walk.enter(region);
+    while (walk.next()) {
+      if ((walk.whole[4] as number) <= sseBound) {
+        found.add(walk.whole);
+      } else {
+        walk.descend();
+        found.add(walk.own);
+      }
+      if (found.count > most) {
+        return undefined;
+      }
+      if (++cells % CELLS_PER_STEP === 0) {
+        yield;
+      }
+    }
+  }
+  return found.columns;
+}

@@ -1,0 +1,105 @@
+import { FACES, FeatureNodes, NODE_DOUBLES, type Quadtree } from './feature-nodes.ts';
+import type { TreeRoot } from './feature-tree-format.ts';
+import type { FeatureTree } from './feature-tree.ts';
+import { mergeFeature } from './merge-feature.ts';
+
+/** A quadtree of features, and what all rows in a node's cell are together. Shared, never changed. */
+export interface Layer extends Quadtree {
+  /** NODE_DOUBLES a node: its own feature, merged with those of all nodes below it. */
+  readonly sums: Float64Array;
+  /** Number of rows. */
+  readonly rows: number;
+}
+
+/** Layers over the same cell: what lies in a cell is the sum of what lies there in each. */
+export interface Layers {
+  readonly root: TreeRoot;
+  readonly layers: readonly Layer[];
+  /** By layer: its weights and SSE count so many times. */
+  readonly factors: readonly number[];
+}
+
+/** The rows of one region. */
+export interface LayeredRegion extends Layers {
+  /** Number of rows. */
+  readonly rows: number;
+  /** Relative error of what a row counts: factors and sums of weights are rounded. 0 where each row counts 1. */
+  readonly blur: number;
+}
+
+/** A tree as a layer. The tree must not be changed any more. */
+export function layerOf(tree: FeatureTree): Layer {
+  return summed(tree.quadtree, tree.totalWeight());
+}
+
+/** One layer of all rows of trees over the same cell, each tree's rows counting `factors` times. */
+export function mergedLayer(trees: readonly FeatureTree[], factors: readonly number[]): Layer {
+  const nodes = new FeatureNodes();
+  const roots = new Int32Array(FACES);
+  for (const [at, { quadtree }] of trees.entries()) {
+    for (const [face, root] of quadtree.roots.entries()) {
+      if (root !== 0) {
+        roots[face] = overlay(nodes, roots[face] as number, quadtree.nodes, root, factors[at] as number);
+      }
+    }
+  }
+  return summed(
+    { roots, nodes },
+    trees.reduce((rows, tree) => rows + tree.totalWeight(), 0),
+  );
+}
+
+/** Merges a subtree of `from` into the node, 0 for none, of the same cell; returns the node. */
+function overlay(
+  into: FeatureNodes,
+  node: number,
+  from: FeatureNodes,
+  given: number,
+  factor: number,
+): number {
+  const { pending } = into;
+  const { children, features } = from;
+  const at = given * NODE_DOUBLES;
+  pending[0] = factor * (features[at] as number);
+  pending[1] = features[at + 1] as number;
+  pending[2] = features[at + 2] as number;
+  pending[3] = features[at + 3] as number;
+  pending[4] = factor * (features[at + 4] as number);
+  let own = node;
+  if (own === 0) {
+    into.ensureRoom(Infinity);
+    own = into.create();
+  } else {
+    into.merge(own, Infinity);
+  }
+  for (let quadrant = 0; quadrant < 4; quadrant++) {
+    const child = children[(given << 2) + quadrant] as number;
+    if (child !== 0) {
+      const slot = (own << 2) + quadrant;
+      // Read anew each time: the nodes move to larger arrays.
+      const linked = overlay(into, into.children[slot] as number, from, child, factor);
+      into.children[slot] = linked;
+    }
+  }
+  return own;
+}
+
+function summed({ nodes, roots }: Quadtree, rows: number): Layer {
+  const sums = nodes.features.slice();
+  for (const root of roots) {
+    if (root !== 0) {
+      sumUp(nodes.children, sums, root);
+    }
+  }
+  return { roots, nodes, sums, rows };
+}
+
+function sumUp(children: Int32Array, sums: Float64Array, node: number): void {
+  for (let slot = node << 2; slot < (node << 2) + 4; slot++) {
+    const child = children[slot] as number;
+    if (child !== 0) {
+      sumUp(children, sums, child);
+      mergeFeature(sums, node * NODE_DOUBLES, sums, child * NODE_DOUBLES, 1);
+    }
+  }
+}
