@@ -298,6 +298,17 @@ describe('features coarsened by cells', () => {
     expect(finish(coarsen(regions, Math.floor(all / 3))).features.count).to.be.within(all / 6, all / 3);
   });
 
+  it('are fewer than half where all cells would have to be divided at once', () => {
+    const towns = [-174, -84, 6, 96].flatMap((east) => [[east, 6] as const, [east, -6] as const]);
+    const corners = [0, 1, -1].flatMap((a) => [[a, a] as const, [a, -a] as const]).slice(1);
+    const town = pointsAt(
+      towns.flatMap(([east, north]) => corners.map(([a, b]) => [east + 2 * a, north + 2 * b] as const)),
+    );
+    const regions = regionsOf([{ points: town, factor: 1, pane: 0 }]);
+    expect(regions).to.have.length(8);
+    expect(finish(coarsen(regions, 20, 1)).features.count).to.equal(8);
+  });
+
   it('of more regions than they may be are merged along their order', () => {
     const regions = regionsOf([{ points: spherePoints(2_000, 8), factor: 1, pane: 0 }]);
     expect(regions.length).to.be.above(300);

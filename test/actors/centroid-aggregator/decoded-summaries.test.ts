@@ -27,10 +27,11 @@ class Partition {
   }
 
   /** Rows all over the globe, of which those of `regions` regions are counted. */
-  count(rows: number, seed: number, regions = Infinity): void {
+  count(rows: number, seed: number, regions = Infinity, step = 1): void {
     const { x, y, z } = spherePoints(rows, seed);
     const time = Float64Array.from(x, (_, row) => (row % 90) * MINUTE);
-    for (let row = 0; row < rows; row++) {
+    for (let at = 0; at < rows; at++) {
+      const row = step > 0 ? at : rows - 1 - at;
       const region = regionOf(x[row] as number, y[row] as number, z[row] as number, LEVEL);
       if (region < regions) {
         const summary = this.#summaries.get(region) ?? RegionSummary.empty(region, LEVEL, OPTIONS);
@@ -93,7 +94,7 @@ describe('summaries that were decoded before', () => {
     );
   });
 
-  it('are those whose bytes have not changed, also when these were read again', () => {
+  it('are those that have got no rows, also when their bytes were read again', () => {
     const partition = new Partition(0);
     partition.count(400, 1);
     const decoded = new DecodedSummaries();
@@ -128,6 +129,21 @@ describe('summaries that were decoded before', () => {
     expect(finish(decoded.decode(stored))[0]?.pane).to.not.equal(first);
   });
 
+  it('are decoded anew in another epoch, in which as many rows may be other ones', () => {
+    const [partition, rewound] = [new Partition(0), new Partition(0)];
+    partition.count(300, 1);
+    // As many rows in each of the panes, at other places.
+    rewound.count(300, 1, Infinity, -1);
+    const decoded = new DecodedSummaries();
+    const revisions = (panes: readonly PlacedPane[]): unknown =>
+      panes.map(({ pane, region }) => [region, pane.span.name, pane.rows]);
+    const before = finish(decoded.decode(partition.stored(), 3));
+    const after = finish(decoded.decode(rewound.stored(), 4));
+    expect(revisions(after)).to.deep.equal(revisions(before));
+    expect(contents(after)).to.deep.equal(contents(afresh(rewound.stored())));
+    expect(contents(after)).to.not.deep.equal(contents(before));
+  });
+
   it('are decoded, and found to be damaged, also after one that was not', () => {
     const partition = new Partition(0);
     partition.count(200, 1);
@@ -136,6 +152,13 @@ describe('summaries that were decoded before', () => {
     finish(decoded.decode(stored));
     const damaged = stored.map((one, at) => (at === 3 ? { ...one, parts: new Map() } : one));
     expect(() => finish(decoded.decode(damaged))).to.throw(SummaryFormatError);
+    const cut = stored.map((one) => ({
+      ...one,
+      parts: new Map(
+        [...one.parts].map(([name, bytes]) => [name, name === 'head' ? bytes : bytes.slice(0, 30)]),
+      ),
+    }));
+    expect(() => finish(decoded.decode(cut))).to.throw(SummaryFormatError);
     expect(contents(finish(decoded.decode(stored)))).to.deep.equal(contents(afresh(stored)));
   });
 });
