@@ -32,8 +32,12 @@ import { createRandom } from '../src/clustering/random.ts';
 import { RegionSummary } from '../src/clustering/region-summary.ts';
 import { finish, finishInSlices, type Steps } from '../src/clustering/slices.ts';
 import { fillRegions } from '../src/geo/s2.ts';
+import { collectLessOften } from '../src/heap.ts';
 import { systemClock } from '../src/system/clock.ts';
 import { nextTurn } from '../src/system/event-loop.ts';
+
+// As the program does.
+collectLessOften();
 
 const { values } = parseArgs({
   options: {
