@@ -273,8 +273,7 @@ export function decodeParts<P extends Pick<ModelPane, 'span' | 'rows' | 'latest'
   }
   const rows = panes.reduce((total, pane) => total + pane.rows, 0);
   const latest = panes.reduce((time, pane) => Math.max(time, pane.latest), -Infinity);
-  const ascend = panes.every(({ span }, at) => at === 0 || span.from > (panes[at - 1] as Pane).span.from);
-  if (rows !== head.rows || latest !== head.watermark || !ascend) {
+  if (rows !== head.rows || latest !== head.watermark) {
     throw new SummaryFormatError(
       'a region summary is damaged: its panes are not those that its head tells of',
     );
