@@ -16,8 +16,9 @@ import { type Clock, type Random, systemClock } from './system/clock.ts';
 import type { Logger } from './system/logger.ts';
 import { createCronTimer } from './system/node-cron.ts';
 import { createScheduler } from './system/schedule.ts';
+import { packageVersion } from './version.ts';
 
-export interface PipelineOptions extends Omit<TopologyOptions, 'startedAt'> {
+export interface PipelineOptions extends Omit<TopologyOptions, 'startedAt' | 'version'> {
   readonly log: Logger;
   readonly clock?: Clock;
   readonly random?: Random;
@@ -79,6 +80,7 @@ export async function startPipeline(
   const schedule = createScheduler({ clock, cron: createCronTimer(), log });
   const topology = startTopology({ system, broker: intercept(broker), schedule }, configuration, {
     ...options,
+    version: packageVersion(),
     startedAt: clock.now(),
   });
   return {

@@ -10,10 +10,11 @@
  * └── partition-<n>      restarts together with its regions
  *     └── region-<cell>  streaming clustering of one region
  * centroid-aggregator    committed summaries -> the global clusters
+ * reporter               the served model -> report, exports
  * ```
  *
  * folder -> file-watcher =files=> publisher =publisher=> [log: topic] -> partition =rows=> region
- *        -> [table: summaries] -> centroid-aggregator -> models, reports
+ *        -> [table: summaries] -> centroid-aggregator -> models -> reporter -> report, exports
  *
  * `=name=>` is a connection with credit. The log is bounded too: while its unconsumed part is at the
  * limit the publisher waits, so the watcher's connection fills, so the watcher waits.
@@ -52,6 +53,7 @@ import { publisherActor } from './publisher/publisher-actor.ts';
 import type { AfterReading } from './publisher/settle.ts';
 import { packing, RowPacker } from './publisher/row-packer.ts';
 import { type Fold, fold } from './region/region-actor.ts';
+import { reporterActor, type ReporterDependencies } from './reporter/reporter-actor.ts';
 import { emptyStats, type PipelineStats } from './stats.ts';
 import { groupNames, type TopicNames, topicNames } from './topics.ts';
 
@@ -70,6 +72,8 @@ export interface TopologyPorts {
 export interface TopologyOptions {
   /** Publish live models while running. */
   readonly live: boolean;
+  /** Version of Geoflock. */
+  readonly version: string;
   /** Wall-clock ms of the start: files that failed before are tried again once. */
   readonly startedAt: number;
   readonly onModel?: (model: NamedModel) => void;
@@ -102,6 +106,21 @@ export function startTopology(
   const { ownership } = configuration.ingest;
   const ledger = ledgerStore(broker, { table: topics.files, partitions, source: source.name, ownership });
 
+  const reporter = system.start(
+    reporterActor({
+      broker,
+      topics,
+      partitions,
+      level: regions.level,
+      version: options.version,
+      schedule,
+      report: {
+        directory: configuration.report.directory,
+        every: (options.live ? configuration.report.every : null) ?? undefined,
+      },
+      exports: exportsOf(configuration, options.live),
+    }),
+  );
   const aggregator = system.start(
     centroidAggregatorActor({
       broker,
@@ -112,6 +131,7 @@ export function startTopology(
       time: timeOptionsOf(clustering),
       drift: driftOptionsOf(configuration),
       reportDirectory: configuration.report.directory,
+      reporter,
       liveEvery: options.live ? configuration.model.every : undefined,
       schedule,
       stats: stats.aggregator,
@@ -232,8 +252,18 @@ export function startTopology(
     }),
   );
 
-  const admin = system.start(adminActor({ ingest, partitions: partitionsAddress, aggregator }));
+  const admin = system.start(adminActor({ ingest, partitions: partitionsAddress, aggregator, reporter }));
   return { admin, topics, connections, budget, stats };
+}
+
+function exportsOf({ exports }: Configuration, live: boolean): ReporterDependencies['exports'] {
+  const { directory, every, formats, keep } = exports;
+  return {
+    directory,
+    every: (live ? every : null) ?? undefined,
+    formats,
+    keep: { count: keep.count, ageMs: keep.age },
+  };
 }
 
 function statsOf(stats: PipelineStats, partition: number): PipelineStats['partitions'][number] {

@@ -1,6 +1,6 @@
 import { type FileAccount, fileAccounts } from '../actors/ingest/file-accounts.ts';
 import type { Configuration } from '../config/schema.ts';
-import { grouped } from './result.ts';
+import { grouped } from '../report/text.ts';
 import { EXIT_OK, type Output } from './usage.ts';
 import { withState } from './with-state.ts';
 

@@ -2,7 +2,8 @@ import type { Topology } from '../actors/topology.ts';
 import type { Broker } from '../broker/broker.ts';
 import type { NamedModel } from '../clustering/geojson.ts';
 import type { ActorInfo } from '../system/actor-system.ts';
-import { clusterTable, grouped } from './result.ts';
+import { grouped } from '../report/text.ts';
+import { clusterTable } from './result.ts';
 
 /** What the table reads of a pipeline. */
 export interface LiveSource {

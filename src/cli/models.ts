@@ -1,26 +1,16 @@
-import type { ModelEvent } from '../actors/centroid-aggregator/messages.ts';
-import { modelAt, RewindUnderWayError, TimeNotKeptError } from '../actors/models/model-at.ts';
+import { modelAt } from '../actors/models/model-at.ts';
 import { type KeptModel, publishedModels } from '../actors/models/published-models.ts';
-import type { DriftEvent } from '../clustering/drift.ts';
 import { type NamedCluster, type NamedModel, serializeModel } from '../clustering/geojson.ts';
-import type { ClusterEvent } from '../clustering/identity.ts';
 import type { TimeOptions } from '../clustering/model-time.ts';
 import type { Configuration } from '../config/schema.ts';
 import { NO_CHOICE_OF_K } from '../config/streaming-kmeans-schema.ts';
 import { driftOptionsOf, modelOptionsOf, timeOptionsOf } from '../clustering-options.ts';
 import type { Place } from '../geo/place.ts';
 import { nameModel } from '../places/places.ts';
-import {
-  choiceText,
-  clusterTable,
-  costText,
-  curveTable,
-  driftText,
-  grouped,
-  times,
-  timeText,
-} from './result.ts';
-import { EXIT_FAILURE, EXIT_OK, EXIT_USAGE, type Output } from './usage.ts';
+import { eventInWords } from '../report/in-words.ts';
+import { grouped } from '../report/text.ts';
+import { choiceText, clusterTable, costText, curveTable, driftText, timeText } from './result.ts';
+import { EXIT_OK, EXIT_USAGE, type Output } from './usage.ts';
 import { withState } from './with-state.ts';
 
 export interface ShowModelOptions {
@@ -44,36 +34,28 @@ export async function showModelCommand(
     return EXIT_USAGE;
   }
   return await withState(configuration, output, async (state) => {
-    try {
-      const options = modelOptionsOf(k === undefined ? clustering : { ...clustering, k });
-      const built = await modelAt(state, {
-        model: k === undefined ? options : { ...options, fixedBy: `--k ${String(k)}` },
-        time: { ...timeOptionsOf(clustering), ...time },
-        drift: driftOptionsOf(configuration),
-      });
-      const model = await nameModel(built, state.clock);
-      if (json) {
-        output.out(serializeModel(model));
-        return EXIT_OK;
-      }
-      const lines = [
-        ...timeText(model),
-        ...choiceText(model),
-        `cost      ${costText(model)}`,
-        ...driftText(model),
-        '',
-        ...clusterTable(model),
-        ...(curve ? curveTable(model) : []),
-      ];
-      output.out(`${lines.join('\n')}\n`);
+    const options = modelOptionsOf(k === undefined ? clustering : { ...clustering, k });
+    const built = await modelAt(state, {
+      model: k === undefined ? options : { ...options, fixedBy: `--k ${String(k)}` },
+      time: { ...timeOptionsOf(clustering), ...time },
+      drift: driftOptionsOf(configuration),
+    });
+    const model = await nameModel(built, state.clock);
+    if (json) {
+      output.out(serializeModel(model));
       return EXIT_OK;
-    } catch (error) {
-      if (!(error instanceof RewindUnderWayError || error instanceof TimeNotKeptError)) {
-        throw error;
-      }
-      output.err(`geoflock: ${error.message}\n`);
-      return EXIT_FAILURE;
     }
+    const lines = [
+      ...timeText(model),
+      ...choiceText(model),
+      `cost      ${costText(model)}`,
+      ...driftText(model),
+      '',
+      ...clusterTable(model),
+      ...(curve ? curveTable(model) : []),
+    ];
+    output.out(`${lines.join('\n')}\n`);
+    return EXIT_OK;
   });
 }
 
@@ -112,7 +94,7 @@ export async function historyCommand(
       const place = 'id' in event ? (places.get(event.id) ?? before.get(event.id) ?? null) : null;
       return json
         ? JSON.stringify({ model: offset, publishedAt, watermark, ...event, place })
-        : [publishedAt, ...inWords(event), ...(place === null ? [] : [place.text])].join('\t');
+        : [publishedAt, ...eventInWords(event), ...(place === null ? [] : [place.text])].join('\t');
     });
     if (kind === 'live') {
       before = places;
@@ -155,32 +137,4 @@ async function printLines(
     output.err(`${grouped(found)} ${what}\n`);
     return EXIT_OK;
   });
-}
-
-function inWords(event: ModelEvent): readonly string[] {
-  if (event.type === 'k-changed') {
-    return [`k ${String(event.from)} -> ${String(event.to)}`, event.reason];
-  }
-  return 'id' in event ? clusterInWords(event) : alarmInWords(event);
-}
-
-function alarmInWords({ pane, ratio, since, type }: DriftEvent): readonly string[] {
-  const what = type === 'drift-raised' ? 'alarm' : `alarm of ${since} is over`;
-  const cost = ratio === null ? [] : [`rows from ${pane} on cost ${times(ratio)}`];
-  return ['drift', what, ...cost];
-}
-
-function clusterInWords(event: ClusterEvent): readonly string[] {
-  const cluster = `cluster ${String(event.id)}`;
-  switch (event.type) {
-    case 'split':
-      return [cluster, `split from cluster ${String(event.from)}`];
-    case 'merged':
-      return [cluster, `merged into cluster ${String(event.into)}`];
-    case 'moved':
-      return [cluster, `moved by ${event.km.toFixed(1)} km`];
-    case 'born':
-    case 'died':
-      return [cluster, event.type];
-  }
 }

@@ -1,6 +1,6 @@
-import fs from 'node:fs';
 import { Argument, Command, Option } from 'commander';
 import { HEADERS, type HeaderForm, type Shape, SHAPES } from '../generator/rows.ts';
+import { packageVersion } from '../version.ts';
 import type { RejectedFilter } from '../actors/rejected/rejected-rows.ts';
 import type { RewindTo } from '../actors/rewind/request-rewind.ts';
 import {
@@ -41,6 +41,12 @@ interface GenerateFlags {
   readonly header: HeaderForm;
 }
 
+interface ReportFlags extends SettingFlags {
+  readonly format: 'html' | 'md';
+  readonly output?: string;
+  readonly asOf?: number;
+}
+
 interface DemoFlags extends SettingFlags {
   readonly duration?: number;
   readonly rowsPerFile: number;
@@ -76,6 +82,7 @@ export function buildProgram(output: Output, finish: Finish): Command {
   addRejected(program, output, finish);
   addRewind(program, output, finish);
   addModels(program, output, finish);
+  addReport(program, output, finish);
   addConfig(program, output, finish);
   addDemo(program, output, finish);
   return program.addHelpText(
@@ -356,6 +363,25 @@ function addModels(program: Command, output: Output, finish: Finish): void {
     });
 }
 
+function addReport(program: Command, output: Output, finish: Finish): void {
+  addStateFlags(program.command('report').description('the report of all that is counted, as one page'))
+    .addOption(
+      new Option('--format <format>', 'html, or md: Markdown for a terminal or a mail')
+        .choices(['html', 'md'])
+        .default('md'),
+    )
+    .option('--output <file>', 'write it to this file instead of stdout')
+    .option('--as-of <time>', 'without the rows of this event time and later', timeArgument)
+    .addHelpText('after', examples(['geoflock report', 'geoflock report --format html --output report.html']))
+    .action(async (flags: ReportFlags) => {
+      const { asOf, format, output: to } = flags;
+      const { configuration } = await loadSettings(flags);
+      const { reportCommand } = await import('./report.ts');
+      const time = asOf === undefined ? {} : { asOf };
+      finish(await reportCommand(configuration, { format, to, time }, output));
+    });
+}
+
 function addConfig(program: Command, output: Output, finish: Finish): void {
   addSettingFlags(
     program.command('config').description('print the effective configuration and the source of each value'),
@@ -395,10 +421,4 @@ function addDemo(program: Command, output: Output, finish: Finish): void {
 
 function examples(lines: readonly string[]): string {
   return `\nExamples:\n${lines.map((line) => `  $ ${line}`).join('\n')}`;
-}
-
-function packageVersion(): string {
-  const file = new URL('../../package.json', import.meta.url);
-  const { version } = JSON.parse(fs.readFileSync(file, 'utf8')) as { version: string };
-  return version;
 }

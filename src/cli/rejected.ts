@@ -8,7 +8,7 @@ import {
 } from '../actors/rejected/rejected-rows.ts';
 import type { LedgerEntry } from '../actors/ingest/ledger.ts';
 import type { Configuration } from '../config/schema.ts';
-import { grouped } from './result.ts';
+import { grouped } from '../report/text.ts';
 import { EXIT_FAILURE, EXIT_OK, type Output } from './usage.ts';
 import { type OpenedState, withState } from './with-state.ts';
 

@@ -2,6 +2,8 @@ import type { Totals } from '../actors/totals.ts';
 import { type NamedModel, serializeModel } from '../clustering/geojson.ts';
 import type { Model } from '../clustering/model.ts';
 import { formatDuration } from '../config/units.ts';
+import { costRatioText } from '../report/in-words.ts';
+import { grouped } from '../report/text.ts';
 
 /** What `run --once` tells at its end: sums over the whole state, time of this process. */
 export interface OnceResult {
@@ -43,7 +45,7 @@ export function resultText(result: OnceResult, reportDirectory: string): string 
     '',
     ...clusterTable(result.model),
     '',
-    `written to ${reportDirectory}: model.json, clusters.geojson`,
+    `written to ${reportDirectory}: model.json, clusters.geojson, report.html, report.md`,
     '',
   ].join('\n');
 }
@@ -79,13 +81,8 @@ export function driftText({ drift }: Model): readonly string[] {
   const why =
     ratio === null || pane === null
       ? `not judged, ${String(reason)}`
-      : `rows from ${pane} on cost ${times(ratio)}`;
+      : `rows from ${pane} on cost ${costRatioText(ratio)}`;
   return [`drift     ${state}: ${why}`];
-}
-
-/** What rows cost at the clusters of a model, over what they do at those of the newest rows. */
-export function times(ratio: number): string {
-  return `${ratio.toFixed(2)} times as much as at the clusters of the newest rows`;
 }
 
 /** Why there are so many clusters. */
@@ -131,11 +128,6 @@ export function clusterTable(model: NamedModel): readonly string[] {
       ].join(''),
     ),
   ];
-}
-
-/** 1234567 as 1,234,567. */
-export function grouped(value: number): string {
-  return value.toLocaleString('en-US', { maximumFractionDigits: 0 });
 }
 
 function round(seconds: number): number {

@@ -1,4 +1,5 @@
 import { existsSync } from 'node:fs';
+import { RewindUnderWayError, TimeNotKeptError } from '../actors/models/model-at.ts';
 import { type TopicNames, topicNames } from '../actors/topics.ts';
 import type { Broker } from '../broker/broker.ts';
 import { BrokerError } from '../broker/errors.ts';
@@ -44,10 +45,11 @@ export async function withState(
       const { partitions } = topics;
       return await work({ broker, topics: topicNames(topics), partitions, ...ports, signal });
     } catch (error) {
-      if (!(error instanceof BrokerError) || signal.aborted) {
+      const told = [BrokerError, RewindUnderWayError, TimeNotKeptError].some((kind) => error instanceof kind);
+      if (!told || signal.aborted) {
         throw error;
       }
-      output.err(`geoflock: ${error.message}\n`);
+      output.err(`geoflock: ${(error as Error).message}\n`);
       return EXIT_FAILURE;
     } finally {
       await broker?.close();

@@ -1,5 +1,6 @@
 import path from 'node:path';
 import { z } from 'zod';
+import { isCronExpression } from './cron.ts';
 import { formatDuration, formatSize, parseDuration, parseSize, parseUtcOffset } from './units.ts';
 
 /** What is known of a key beside its type; every leaf of a configuration schema has one. */
@@ -131,6 +132,36 @@ export function durationOrOff(bounds: NumberBounds): z.ZodType<number | null> {
       return within(ms, limits) ? ms : undefined;
     },
   );
+}
+
+/** When something is done again and again: `off` reads as null, a duration as milliseconds, else a cron expression. */
+export function scheduleOrOff(bounds: NumberBounds): z.ZodType<number | string | null> {
+  const limits = { min: bounds.min ?? 0, max: MAX_TIMER_MS };
+  return parsed<number | string | null>(
+    `off, a duration${range(limits, formatDuration)} with its unit, such as 10m or 1h, or a cron expression such as "0 * * * *"`,
+    (value) => {
+      if (value === 'off' || value === false) {
+        return null;
+      }
+      const ms = typeof value === 'string' ? parseDuration(value) : undefined;
+      if (ms !== undefined) {
+        return within(ms, limits) ? ms : undefined;
+      }
+      return typeof value === 'string' && isCronExpression(value) ? value.trim() : undefined;
+    },
+  );
+}
+
+/** Some of the choices, each once: a list, or text with commas. */
+export function someOf<const T extends string>(...choices: readonly T[]): z.ZodType<readonly T[]> {
+  return parsed<readonly T[]>(`some of ${choices.join(', ')}, as a list or separated by commas`, (value) => {
+    const written: unknown = typeof value === 'string' ? value.split(',').map((one) => one.trim()) : value;
+    if (!Array.isArray(written) || written.length === 0 || new Set(written).size < written.length) {
+      return undefined;
+    }
+    const found = written.map((one) => choices.find((choice) => choice === one));
+    return found.every((one) => one !== undefined) ? found : undefined;
+  });
 }
 
 /** A duration, or the word `auto`. */

@@ -11,8 +11,10 @@ import {
   folder,
   folderOrNone,
   oneOf,
+  scheduleOrOff,
   share,
   size,
+  someOf,
   text,
   utcOffset,
   wholeNamePattern,
@@ -31,6 +33,9 @@ const topicPrefix = text(
   'letters, digits, dots, hyphens and underscores, or nothing',
   /^[A-Za-z0-9._-]{0,40}$/,
 );
+
+/** By the extensions of the files. */
+const EXPORT_FORMATS = ['html', 'md', 'json', 'geojson'] as const;
 
 const rowsAndBytes = {
   rows: count({ min: 1, max: 2 ** 31 }),
@@ -62,7 +67,16 @@ export const configurationSchema = z
       events: flag(),
     }),
     state: z.strictObject({ directory: folder() }),
-    report: z.strictObject({ directory: folder() }),
+    report: z.strictObject({ directory: folder(), every: scheduleOrOff({ min: 1000 }) }),
+    exports: z.strictObject({
+      directory: folder(),
+      every: scheduleOrOff({ min: 1000 }),
+      formats: someOf(...EXPORT_FORMATS),
+      keep: z.strictObject({
+        count: count({ min: 1, max: 1_000_000 }),
+        age: duration({ min: 1000, max: tenYears }),
+      }),
+    }),
     source: z.strictObject({
       name: text('a name of letters, digits, dots, hyphens and underscores', /^[A-Za-z0-9._-]{1,100}$/),
       columns: z.strictObject({

@@ -7,10 +7,12 @@ import { type ModelOptions, modelSteps } from '../../clustering/model.ts';
 import { type ModelTime, type PlacedPane, sourcesAt, type TimeOptions } from '../../clustering/model-time.ts';
 import type { ModelSource } from '../../clustering/model-features.ts';
 import { finishInSlices, type Steps } from '../../clustering/slices.ts';
-import type { ActorContext, ActorDefinition } from '../../system/actor.ts';
+import type { ActorContext, ActorDefinition, Address } from '../../system/actor.ts';
 import { nextTurn } from '../../system/event-loop.ts';
 import type { Schedule, Scheduler } from '../../system/schedule.ts';
 import { pause } from '../commit.ts';
+import type { ReporterMessage } from '../reporter/messages.ts';
+import { writeModelFiles } from '../reporter/model-files.ts';
 import { currentEpoch } from '../rewind/epoch.ts';
 import type { AggregatorStats } from '../stats.ts';
 import type { TopicNames } from '../topics.ts';
@@ -23,7 +25,6 @@ import { DriftWatch } from './drift-watch.ts';
 import type { AggregatorMessage, PublishedModel } from './messages.ts';
 import { followModels } from './model-follower.ts';
 import { ModelWriter } from './model-writer.ts';
-import { writeReport } from './report-files.ts';
 
 export interface AggregatorDependencies {
   readonly broker: Broker;
@@ -37,6 +38,8 @@ export interface AggregatorDependencies {
   /** Undefined: drift is not looked at. */
   readonly drift: DriftOptions | undefined;
   readonly reportDirectory: string;
+  /** Told each model that is served. */
+  readonly reporter: Address<ReporterMessage>;
   /** Time between live models; undefined: only canonical ones, when asked. */
   readonly liveEvery: number | undefined;
   readonly schedule: Scheduler;
@@ -347,13 +350,15 @@ class Aggregator {
     return { ...built, of: { nextOffsets, epoch } };
   }
 
-  async #serve({ model }: PublishedModel, begun: number): Promise<void> {
-    const { onModel, reportDirectory, stats } = this.#own;
-    const written = this.#reporting.then(() => writeReport(reportDirectory, model, this.#context.clock));
+  async #serve(published: PublishedModel, begun: number): Promise<void> {
+    const { onModel, reportDirectory, reporter, stats } = this.#own;
+    const { model } = published;
+    const written = this.#reporting.then(() => writeModelFiles(reportDirectory, model, this.#context.clock));
     this.#reporting = written.catch(() => undefined);
     const named = await written;
     stats.models++;
     stats.lastModelMs = this.#context.clock.monotonic() - begun;
     onModel(named);
+    this.#context.tell(reporter, { type: 'served', published });
   }
 }

@@ -13,11 +13,12 @@ export interface KeptModel extends PublishedModel {
 
 const MODELS_PARTITION = 0;
 
-/** The models that were published and are kept, the oldest first. */
-export async function* publishedModels(ports: ModelPorts): AsyncGenerator<KeptModel> {
+/** The models that were published and are kept, the oldest first; about so many of the last ones. */
+export async function* publishedModels(ports: ModelPorts, last = Infinity): AsyncGenerator<KeptModel> {
   const { broker, clock, signal, topics } = ports;
   const { end, first } = await broker.offsets(topics.models, MODELS_PARTITION);
-  const reader = await broker.openReader(topics.models, MODELS_PARTITION, first);
+  const from = Math.max(first, end - last);
+  const reader = await broker.openReader(topics.models, MODELS_PARTITION, from);
   try {
     for await (const records of readToEnd(reader, end, clock, signal)) {
       for (const { offset, timestamp, value } of records) {

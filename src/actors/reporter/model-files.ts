@@ -1,10 +1,10 @@
-import { randomUUID } from 'node:crypto';
-import { mkdir, open, rename } from 'node:fs/promises';
+import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
+import { type NamedModel, serializeGeoJson, serializeModel } from '../../clustering/geojson.ts';
 import type { Model } from '../../clustering/model.ts';
 import { nameModel } from '../../places/places.ts';
 import type { Clock } from '../../system/clock.ts';
-import { type NamedModel, serializeGeoJson, serializeModel } from '../../clustering/geojson.ts';
+import { replaceFile } from './replace-file.ts';
 
 const MODEL_FILE = 'model.json';
 const CLUSTERS_FILE = 'clusters.geojson';
@@ -13,7 +13,7 @@ const CLUSTERS_FILE = 'clusters.geojson';
  * Names the model's clusters, and writes it for others to read: whole files under their names, never half
  * of one. Answers with what it has written.
  */
-export async function writeReport(
+export async function writeModelFiles(
   directory: string,
   built: Model,
   clock: Pick<Clock, 'monotonic'>,
@@ -23,17 +23,4 @@ export async function writeReport(
   await replaceFile(join(directory, MODEL_FILE), serializeModel(model));
   await replaceFile(join(directory, CLUSTERS_FILE), serializeGeoJson(model));
   return model;
-}
-
-async function replaceFile(path: string, text: string): Promise<void> {
-  // Replicas in containers have equal process ids, and may share the folder.
-  const temporary = `${path}.${randomUUID()}.tmp`;
-  const file = await open(temporary, 'w');
-  try {
-    await file.writeFile(text);
-    await file.sync();
-  } finally {
-    await file.close();
-  }
-  await rename(temporary, path);
 }

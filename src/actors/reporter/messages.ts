@@ -1,0 +1,14 @@
+import type { PublishedModel } from '../centroid-aggregator/messages.ts';
+
+export type ReporterMessage =
+  | {
+      /** The model that is served from now on. */
+      readonly type: 'served';
+      readonly published: PublishedModel;
+    }
+  | {
+      /** Write the report of this model now; answers when it is there. */
+      readonly type: 'report';
+      readonly published: PublishedModel;
+      readonly reply: () => void;
+    };

@@ -1,0 +1,138 @@
+import { mkdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { ReportData } from '../../report/report-data.ts';
+import type { ActorContext, ActorDefinition } from '../../system/actor.ts';
+import type { Schedule, Scheduler } from '../../system/schedule.ts';
+import type { PublishedModel } from '../centroid-aggregator/messages.ts';
+import type { ModelPorts } from '../models/model-at.ts';
+import { collectReport } from './collect-report.ts';
+import { type Keeping, removeOldExports, writeExports } from './export-folder.ts';
+import { type Format, FORMATS } from './formats.ts';
+import type { ReporterMessage } from './messages.ts';
+import { replaceFile } from './replace-file.ts';
+
+/** The report beside `model.json`, in these forms. */
+const REPORT_FORMATS = ['html', 'md'] as const;
+
+export interface ReporterDependencies extends Pick<ModelPorts, 'broker' | 'partitions' | 'topics'> {
+  readonly level: number;
+  readonly version: string;
+  readonly schedule: Scheduler;
+  readonly report: {
+    readonly directory: string;
+    /** Interval in ms or cron expression; undefined: only when everything is worked off. */
+    readonly every: number | string | undefined;
+  };
+  readonly exports: {
+    readonly directory: string;
+    /** Undefined: never. */
+    readonly every: number | string | undefined;
+    readonly formats: readonly Format[];
+    readonly keep: Keeping;
+  };
+}
+
+/** Tells people what the served model says: the report, and copies of it and of the model that are kept. */
+export function reporterActor(own: ReporterDependencies): ActorDefinition<ReporterMessage> {
+  return {
+    name: 'reporter',
+    setup: (context) => {
+      const reporter = new Reporter(own, context);
+      const { exports, report, schedule } = own;
+      const schedules: readonly Schedule[] = [
+        ...(report.every === undefined ? [] : [schedule.every(report.every, () => reporter.refresh())]),
+        ...(exports.every === undefined
+          ? []
+          : [schedule.every(exports.every, () => reporter.exportCopies())]),
+      ];
+      return {
+        receive: async (message) => {
+          if (message.type === 'served') {
+            reporter.served(message.published);
+            return;
+          }
+          await reporter.report(message.published);
+          message.reply();
+        },
+        stopped: async () => {
+          for (const each of schedules) {
+            each.stop();
+          }
+          await reporter.idle();
+        },
+      };
+    },
+  };
+}
+
+class Reporter {
+  readonly #own: ReporterDependencies;
+  readonly #context: ActorContext<ReporterMessage>;
+  #served: PublishedModel | undefined;
+  #reported: PublishedModel | undefined;
+  /** One after another: they write the same files. */
+  #working: Promise<void> = Promise.resolve();
+
+  constructor(own: ReporterDependencies, context: ActorContext<ReporterMessage>) {
+    this.#own = own;
+    this.#context = context;
+  }
+
+  served(published: PublishedModel): void {
+    this.#served = published;
+  }
+
+  /** The report of the served model, unless it is there. */
+  async refresh(): Promise<void> {
+    const served = this.#served;
+    if (served !== undefined && served !== this.#reported) {
+      await this.report(served);
+    }
+  }
+
+  async report(published: PublishedModel): Promise<void> {
+    const { directory } = this.#own.report;
+    await this.#inTurn(async () => {
+      const data = await this.#collect(published);
+      await mkdir(directory, { recursive: true });
+      for (const format of REPORT_FORMATS) {
+        await replaceFile(join(directory, `report.${format}`), FORMATS[format](data));
+      }
+      this.#reported = published;
+    });
+  }
+
+  async exportCopies(): Promise<void> {
+    const served = this.#served;
+    const { log } = this.#context;
+    if (served === undefined) {
+      log.info({}, 'nothing is exported: there is no model yet');
+      return;
+    }
+    await this.#inTurn(async () => {
+      const { directory, formats, keep } = this.#own.exports;
+      const data = await this.#collect(served);
+      const texts = new Map(formats.map((format) => [format, FORMATS[format](data)]));
+      const name = await writeExports(directory, data.madeAt, texts);
+      const removed = await removeOldExports(directory, data.madeAt, keep);
+      log.info({ directory, name, formats, removed }, 'exported');
+    });
+  }
+
+  /** Resolves when nothing is being written. */
+  async idle(): Promise<void> {
+    await this.#working;
+  }
+
+  async #inTurn(work: () => Promise<void>): Promise<void> {
+    const worked = this.#working.then(work);
+    this.#working = worked.catch(() => undefined);
+    await worked;
+  }
+
+  #collect({ model }: PublishedModel): Promise<ReportData> {
+    const { broker, level, partitions, topics, version } = this.#own;
+    const { clock, signal } = this.#context;
+    return collectReport({ broker, partitions, topics, clock, signal }, { model, level, version });
+  }
+}

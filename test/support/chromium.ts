@@ -1,0 +1,42 @@
+/**
+ * A headless Chromium for tests of pages: that of `CHROMIUM` or of the usual places. Where there is none, its tests
+ * are skipped; with `CI` set, that is a failure.
+ */
+import { existsSync } from 'node:fs';
+import { type Browser, chromium } from 'playwright-core';
+
+const PLACES = [
+  '/usr/bin/chromium',
+  '/usr/bin/chromium-browser',
+  '/usr/bin/google-chrome',
+  '/Applications/Google Chrome.app/Contents/MacOS/Google Chrome',
+];
+
+/** In a suite: starts the browser before its first test, ends it after its last one. */
+export function useChromium(): () => Browser {
+  let browser: Browser | undefined;
+  before('start a Chromium', async function () {
+    this.timeout(60_000);
+    const executablePath = process.env['CHROMIUM'] ?? PLACES.find((place) => existsSync(place));
+    if (executablePath === undefined) {
+      if (process.env['CI'] !== undefined) {
+        throw new Error(`no Chromium at ${PLACES.join(', ')}: install one, or name it with CHROMIUM`);
+      }
+      this.skip();
+    }
+    browser = await chromium.launch({
+      executablePath,
+      // In a container it runs as root, and nothing but our own file is opened.
+      args: ['--no-sandbox', '--disable-gpu', '--no-first-run', '--disable-background-networking'],
+    });
+  });
+  after('end the Chromium', async () => {
+    await browser?.close();
+  });
+  return () => {
+    if (browser === undefined) {
+      throw new Error('ask for the browser in a test or a hook');
+    }
+    return browser;
+  };
+}
