@@ -27,10 +27,8 @@ describe("geoflock run by Spark's rule", function () {
     return box;
   }
 
-  afterEach(() => {
-    for (const box of boxes.splice(0)) {
-      box.remove();
-    }
+  afterEach(async () => {
+    await Promise.all(boxes.splice(0).map((box) => box.remove()));
   });
 
   it('makes the same model, to the byte, when it was killed and has lost what was not flushed', async () => {
