@@ -16,7 +16,7 @@ export interface KOptions {
   readonly effectiveRows: number;
   /** The k of the model before: it stays unless another is clearly better. */
   readonly before?: number;
-  /** Independent seedings of the searches that decide. Default 8. */
+  /** Independent seedings of the searches that decide. Default 4. */
   readonly seedings?: number;
   /** Seed of the generator. Default 1. */
   readonly seed?: number;
@@ -55,7 +55,7 @@ export const STAY_GAIN = 0.01;
 const STAY_BIC = 10;
 /** Seedings of a k that is only surveyed, beside the start from the centers of the k below. */
 const SURVEY_SEEDINGS = 1;
-const DEFAULT_SEEDINGS = 8;
+const DEFAULT_SEEDINGS = 4;
 
 interface Candidate extends KPoint {
   readonly centers: Centers;
@@ -68,9 +68,9 @@ const NO_CENTERS = allocateCenters(0);
  * of equals the smallest. A pure function of the arguments.
  *
  * Every k is surveyed by a search that starts from the centers of the k below and one more (drawn by greedy
- * k-means++, so where most of the cost is), and by one from nothing. The best, and the one before, are then
- * searched in full; where that lowers a cost, the greater ks are searched anew from it. So the curve of the
- * cost never rises, and what decides is as good as a fixed k would get.
+ * k-means++, so where most of the cost is), and by one from nothing, both without swaps of centers. The best, and
+ * the one before, are then searched in full; where that lowers a cost, the greater ks are searched anew from it.
+ * So the curve of the cost never rises, and what decides is as good as a fixed k would get.
  *
  * A k is judged when there are as many distinct features and it leaves a degree of freedom,
  * k <= effectiveRows - 1. If kMin leaves none it is taken without a judgement.
@@ -134,7 +134,7 @@ class Survey {
   *run(first: number, last: number): Steps<void> {
     for (let k = first; k <= last; k++) {
       this.candidates.push(
-        yield* this.search(k, SURVEY_SEEDINGS, this.candidates.at(-1)?.centers ?? NO_CENTERS),
+        yield* this.search(k, SURVEY_SEEDINGS, this.candidates.at(-1)?.centers ?? NO_CENTERS, false),
       );
     }
   }
@@ -205,9 +205,9 @@ class Survey {
   }
 
   /** One more center never costs more than the warm start without it. */
-  private *search(k: number, seedings: number, warmStart: Centers): Steps<Candidate> {
+  private *search(k: number, seedings: number, warmStart: Centers, swaps = true): Steps<Candidate> {
     const { effectiveRows, seed = 1 } = this.options;
-    const { centers, cost } = yield* searchCenters(this.features, { k, seed, seedings, warmStart });
+    const { centers, cost } = yield* searchCenters(this.features, { k, seed, seedings, swaps, warmStart });
     const bic = yield* criterionOf(this.features, { centers, cost }, k, effectiveRows);
     return { k, cost, bic, centers };
   }

@@ -21,6 +21,8 @@ export interface SearchOptions {
   readonly k: number;
   /** Independent seedings, each improved by itself; the best result wins. Default 4. */
   readonly seedings?: number;
+  /** Whether what a seeding led to is improved by swaps of centers (`swaps.ts`). Default true. */
+  readonly swaps?: boolean;
   /** Seed of the generator. Default 1. */
   readonly seed?: number;
   /** Centers of an earlier model, at most k: tried first, so that they win a tie. */
@@ -52,7 +54,7 @@ const MAX_ITERATIONS = 1000;
  * @throws RangeError when k is no positive integer or the warm start has more than k centers.
  */
 export function* searchCenters(features: FeatureColumns, options: SearchOptions): Steps<SearchResult> {
-  const { k, seedings = DEFAULT_SEEDINGS, seed = 1, warmStart } = options;
+  const { k, seedings = DEFAULT_SEEDINGS, seed = 1, swaps = true, warmStart } = options;
   if (!(Number.isInteger(k) && k >= 1)) {
     throw new RangeError(`k ${String(k)} is not a positive integer`);
   }
@@ -67,7 +69,9 @@ export function* searchCenters(features: FeatureColumns, options: SearchOptions)
   const search = new Search(yield* blocksOf(features), k);
   for (let run = warmStart === undefined || warmStart.count === 0 ? 0 : -1; run < seedings; run++) {
     // Stream 0 is the warm start's.
-    const found = yield* search.run(createRandom(seed, run + 1), run < 0 ? warmStart : undefined);
+    const random = createRandom(seed, run + 1);
+    const seeded = yield* search.run(random, run < 0 ? warmStart : undefined);
+    const found = swaps && run >= 0 ? yield* search.improve(seeded, random) : seeded;
     if (found.cost + sse < best.cost) {
       best = { centers: found.centers, cost: found.cost + sse };
     }
@@ -135,8 +139,12 @@ class Search {
 
   *run(random: Random, start: Centers | undefined): Steps<SearchResult> {
     const seeded = yield* this.seed(random, start);
-    const found = yield* this.iterate(seeded);
-    if (start !== undefined || found.centers.count === 1) {
+    return yield* this.iterate(seeded);
+  }
+
+  /** The same or better, by swaps of centers. */
+  *improve(found: SearchResult, random: Random): Steps<SearchResult> {
+    if (found.centers.count === 1) {
       return found;
     }
     return yield* improveBySwaps(this.features, found, random, (centers, below) =>
