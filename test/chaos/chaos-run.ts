@@ -51,8 +51,8 @@ class ChaosRun {
   #stopping: Promise<void> = Promise.resolve();
   #stops = 0;
   #over = false;
-  /** The group cannot be seen any more: there is nothing to judge. */
-  #blind = false;
+  /** It failed, or cannot be seen any more: there is nothing left to judge. */
+  #decided = false;
   #observer: Observer | undefined;
 
   constructor(chaos: Chaos) {
@@ -84,7 +84,7 @@ class ChaosRun {
       const kills = await Promise.all(this.#kills);
       this.#tellKills(kills);
       signal.throwIfAborted();
-      if (!this.#late && !this.#blind) {
+      if (!this.#late && !this.#decided) {
         await this.#judge(observer);
       }
       return { problems: this.#problems, kills, stops: this.#stops };
@@ -208,12 +208,7 @@ class ChaosRun {
     try {
       return await observer.read();
     } catch (error) {
-      if (!this.#blind) {
-        this.#blind = true;
-        this.#over = true;
-        this.#problems.push(String(error));
-        this.#say(String(error));
-      }
+      this.#decide(String(error));
       return undefined;
     }
   }
@@ -221,6 +216,15 @@ class ChaosRun {
   async #untilOver(): Promise<undefined> {
     while (!this.#over) {
       await sleep(100);
+    }
+  }
+
+  #decide(problem: string): void {
+    if (!this.#decided) {
+      this.#decided = true;
+      this.#over = true;
+      this.#problems.push(problem);
+      this.#say(problem);
     }
   }
 
@@ -260,6 +264,13 @@ class ChaosRun {
         return;
       }
       const { rows } = totals;
+      // What is counted is read before: with any file, whatever is killed, and at every moment.
+      if (rows.counted + rows.rejected > rows.read) {
+        this.#decide(
+          `rows counted: ${String(rows.counted)}, and ${String(rows.rejected)} rejected, of ${String(rows.read)}`,
+        );
+        return;
+      }
       const now = JSON.stringify(rows);
       const idle = readdirSync(join(this.#chaos.folder, 'input')).length === 0 && this.#staged.length === 0;
       const settled = now === before && rows.counted + rows.rejected >= rows.read;
