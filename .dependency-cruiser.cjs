@@ -104,6 +104,12 @@ module.exports = {
       ['^src/(generator|places|geo)/', '^src/system/(clock|event-loop)\\.ts$'],
     ),
     onlyImports(
+      'report-draws-only',
+      'A report is a function of its data; who collects that is not its business.',
+      '^src/report/',
+      ['^src/(report|rows|geo|clustering)/'],
+    ),
+    onlyImports(
       'config-knows-no-stage',
       'The configuration is read before anything else exists.',
       '^src/config/',

@@ -144,7 +144,7 @@ function endText(
     '',
     ...clusterTable(model),
     '',
-    `results: ${relative(process.cwd(), report) || report}/model.json and clusters.geojson`,
+    `results: ${relative(process.cwd(), report) || report}/report.html, model.json and more`,
     '',
   ].join('\n');
 }
