@@ -55,7 +55,12 @@ describe('geoflock run --once', function () {
       ['model.json', 'clusters.geojson'].map((name) => fs.readFileSync(box.at('report', name), 'utf8'));
     const before = reports();
     expect(JSON.parse(before[0] ?? '')).to.deep.equal(lasting(first).model);
-    expect(fs.readdirSync(box.at('report')).sort()).to.deep.equal(['clusters.geojson', 'model.json']);
+    expect(fs.readdirSync(box.at('report')).sort()).to.deep.equal([
+      'clusters.geojson',
+      'model.json',
+      'report.html',
+      'report.md',
+    ]);
 
     const second = await box.once();
     expect(second.code).to.equal(0);
