@@ -73,15 +73,19 @@ for (const algorithm of ALGORITHMS) {
       }
       expect(formWithFirstPart('rest')).to.equal(undefined);
       expect(() => formOf(new Map())).to.throw(SummaryFormatError, 'no head');
-      expect(() => form.panesOf(new Map(), (_part, _bytes, decode) => decode())).to.throw(SummaryFormatError);
+      expect(() => form.panesOf(new Map(), (_part, _revision, decode) => decode())).to.throw(
+        SummaryFormatError,
+      );
       expect(() => algorithm.decode(new Map())).to.throw(SummaryFormatError);
     });
 
     it('gives a model all rows, in panes that are decoded only when they have to be', () => {
       const parts = stored(folded(algorithm, ROWS));
       const decoded = new Map<string, ReturnType<typeof form.panesOf>['panes'][number]>();
-      const first = form.panesOf(parts, (part, bytes, decode) => {
-        expect(bytes).to.equal(parts.get(part));
+      const state = folded(algorithm, ROWS);
+      const revisions = new Map(state.parts().map(({ name, revision }) => [name, revision]));
+      const first = form.panesOf(parts, (part, revision, decode) => {
+        expect(revision).to.equal(form.inTime ? revisions.get(part) : undefined);
         const pane = decode();
         decoded.set(part, pane);
         return pane;
