@@ -77,8 +77,8 @@ const KMEANS_FORM: StoredForm = {
   headOf: (first) => ({ ...decodeKMeansHead(first), others: [] }),
   panesOf: (parts, once) => {
     const bytes = partOf(parts, KMEANS);
-    const { region } = decodeKMeansHead(bytes);
-    return { region, panes: [once(KMEANS, undefined, () => paneOf(BatchedKMeans.decode(bytes)))] };
+    const { region, rows } = decodeKMeansHead(bytes);
+    return { region, panes: [once(KMEANS, String(rows), () => paneOf(BatchedKMeans.decode(bytes)))] };
   },
 };
 

@@ -118,7 +118,7 @@ describe('geoflock demo', () => {
     expect(rows).to.be.at.least(500);
     const grouped = rows.toLocaleString('en-US');
     expect(out).to.include(`\ndraining\nrows ${grouped} read, ${grouped} counted, 0 rejected\n`);
-    expect(out).to.match(/\nresults: report\/model\.json and clusters\.geojson\n$/);
+    expect(out).to.match(/\nresults: report\/report\.html, model\.json and more\n$/);
     const model = JSON.parse(fs.readFileSync(path.join(folder, 'report/model.json'), 'utf8')) as {
       weight: number;
       clusters: readonly { readonly place: Place | null }[];

@@ -255,27 +255,6 @@ describe('RegionSummary', () => {
     );
   });
 
-  it('refuses a head that names a pane twice in the place of one with as many rows', () => {
-    const even = RegionSummary.empty(region, level, options);
-    even.fold(
-      x,
-      y,
-      z,
-      Float64Array.from(x, (_, row) => (row % 3) * HOUR),
-      0,
-      9,
-    );
-    const parts = partsOf(even);
-    const names = [...parts.keys()].slice(1);
-    const head = { region, level, rows: 9, watermark: 2 * HOUR };
-    const twice = names.map((name, at) => names[at === 1 ? 0 : at] ?? name);
-    expect([names, twice].map((panes) => new Set(panes).size)).to.deep.equal([3, 2]);
-    const decode = (panes: readonly string[]): RegionSummary =>
-      RegionSummary.decode(new Map([...parts, ['head', encodeHead({ ...head, panes })]]), options);
-    expect(decode(names).rows).to.equal(9);
-    expect(() => decode(twice)).to.throw(SummaryFormatError, 'not those that its head tells of');
-  });
-
   it('refuses a pane of another region, and row counts that are none', () => {
     const parts = partsOf(folded());
     const name = [...parts.keys()][1] as string;

@@ -29,9 +29,7 @@ describe('geoflock with clustering.k: auto', function () {
     box = new Sandbox();
   });
 
-  afterEach(() => {
-    box.remove();
-  });
+  afterEach(() => box.remove());
 
   it('finds the number of blobs, and tells the curve and the reason wherever the model is told', async () => {
     box.configure('clustering: { k: auto, kMax: 15 }');
