@@ -1,3 +1,4 @@
+import { findFirstLine } from '../../rows/first-line.ts';
 import { describeMapping, type ColumnOverride, type HeaderDecision, readHeader } from '../../rows/header.ts';
 import type { Clock } from '../../system/clock.ts';
 import type { Logger } from '../../system/logger.ts';
@@ -12,7 +13,6 @@ import {
   moveTo,
 } from '../ingest/ledger.ts';
 import type { PublisherStats } from '../stats.ts';
-import { findFirstLine } from './first-line.ts';
 import type { FileOutcome } from './messages.ts';
 import type { Difference, SourceFile } from './source-file.ts';
 

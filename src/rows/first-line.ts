@@ -1,4 +1,4 @@
-import { byteOrderMarkLength } from '../../rows/header.ts';
+import { byteOrderMarkLength } from './header.ts';
 
 /** The beginning of a file: a byte order mark, blank lines, and the line that may be a header. */
 

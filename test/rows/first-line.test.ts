@@ -1,6 +1,6 @@
 import { expect } from 'chai';
 import fc from 'fast-check';
-import { findFirstLine } from '../../../src/actors/publisher/first-line.ts';
+import { findFirstLine } from '../../src/rows/first-line.ts';
 
 const bytes = (text: string): Uint8Array => Buffer.from(text);
 
