@@ -3,6 +3,7 @@ import { HEADERS, type HeaderForm, type Shape, SHAPES } from '../generator/rows.
 import { packageVersion } from '../version.ts';
 import type { RejectedFilter } from '../actors/rejected/rejected-rows.ts';
 import type { RewindTo } from '../actors/rewind/request-rewind.ts';
+import { addPredict } from './model-commands.ts';
 import {
   addSettingFlags,
   addStateFlags,
@@ -13,6 +14,7 @@ import {
 import {
   durationArgument,
   durationOrOffArgument,
+  examples,
   offsetArgument,
   type Output,
   shareArgument,
@@ -83,6 +85,7 @@ export function buildProgram(output: Output, finish: Finish): Command {
   addRewind(program, output, finish);
   addModels(program, output, finish);
   addReport(program, output, finish);
+  addPredict(program, output, finish);
   addConfig(program, output, finish);
   addDemo(program, output, finish);
   return program.addHelpText(
@@ -417,8 +420,4 @@ function addDemo(program: Command, output: Output, finish: Finish): void {
         ),
       );
     });
-}
-
-function examples(lines: readonly string[]): string {
-  return `\nExamples:\n${lines.map((line) => `  $ ${line}`).join('\n')}`;
 }

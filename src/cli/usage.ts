@@ -1,5 +1,6 @@
 import { InvalidArgumentError } from 'commander';
 import { parseDuration } from '../config/units.ts';
+import { parseDecimal } from '../rows/decimal.ts';
 import { parseTimepoint } from '../rows/timepoint.ts';
 
 export const EXIT_OK = 0;
@@ -11,6 +12,8 @@ export const EXIT_USAGE = 2;
 export interface Output {
   readonly out: (text: string) => void;
   readonly err: (text: string) => void;
+  /** Resolves when `out` can take more: true, or false when nobody reads it any more. Without it: at once. */
+  readonly ready?: () => Promise<boolean>;
 }
 
 /** The command line asks for something that cannot be; the process ends with `EXIT_USAGE`. */
@@ -60,6 +63,19 @@ export function wholeNumberOrAuto(min: number): (text: string) => number | 'auto
   };
 }
 
+/** Reads degrees of at most `most` to either side, for commander. */
+export function degreesArgument(axis: 'longitude' | 'latitude', most: number): (text: string) => number {
+  return (text) => {
+    const degrees = parseDecimal(text);
+    if (!(Math.abs(degrees) <= most)) {
+      throw new InvalidArgumentError(
+        `Expected a ${axis} in degrees, from -${String(most)} to ${String(most)}: the longitude comes first.`,
+      );
+    }
+    return degrees;
+  };
+}
+
 /** Reads an offset or `earliest`, for commander. */
 export function offsetArgument(text: string): number | 'earliest' {
   return text === 'earliest' ? text : wholeNumber(0)(text);
@@ -85,4 +101,9 @@ export function durationArgument(text: string): number {
 
 export function durationOrOffArgument(text: string): number | 'off' {
   return text === 'off' ? text : durationArgument(text);
+}
+
+/** The end of a command's help. */
+export function examples(lines: readonly string[]): string {
+  return `\nExamples:\n${lines.map((line) => `  $ ${line}`).join('\n')}`;
 }

@@ -56,7 +56,7 @@ export class CsvReader {
   #held = 0;
   /** Number of the line at which they begin. */
   #line = 1;
-  #reading: { readonly kernel: RowKernel; readonly mapping: UsableHeader } | undefined;
+  #reading: { readonly kernel: RowKernel; readonly mapping: CsvMapping } | undefined;
   /** Bytes seen of a line that is longer than the buffer, of which the first HEAD_BYTES are held. */
   #cut: number | undefined;
 
@@ -66,7 +66,7 @@ export class CsvReader {
   }
 
   /** How the first line says that the rows are to be read; undefined before it has come. */
-  get mapping(): UsableHeader | undefined {
+  get mapping(): CsvMapping | undefined {
     return this.#reading?.mapping;
   }
 
@@ -101,7 +101,7 @@ export class CsvReader {
   explain({ bytes, columns, lineBytes }: CsvBatch, row: number): string {
     const start = columns.lineStart[row] as number;
     const length = columns.lineLength[row] as number;
-    const { layout } = this.#reading?.mapping as UsableHeader;
+    const { layout } = this.#reading?.mapping as CsvMapping;
     return explainRejection(
       bytes.subarray(start, start + length),
       layout,
@@ -205,4 +205,4 @@ export class CsvReader {
 }
 
 /** How a text is read whose first line is a row, or a header with the needed columns. */
-export type UsableHeader = Exclude<HeaderDecision, { readonly kind: 'unusable' }>;
+export type CsvMapping = Exclude<HeaderDecision, { readonly kind: 'unusable' }>;

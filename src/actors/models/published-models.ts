@@ -12,6 +12,7 @@ export interface KeptModel extends PublishedModel {
 }
 
 const MODELS_PARTITION = 0;
+const LOOK_BACK = 16;
 
 /** The models that were published and are kept, the oldest first; about so many of the last ones. */
 export async function* publishedModels(ports: ModelPorts, last = Infinity): AsyncGenerator<KeptModel> {
@@ -30,4 +31,19 @@ export async function* publishedModels(ports: ModelPorts, last = Infinity): Asyn
   } finally {
     await reader.close();
   }
+}
+
+/** The last model that was published and is kept; undefined where there is none. */
+export async function lastPublishedModel(ports: ModelPorts): Promise<KeptModel | undefined> {
+  // Some offsets are markers of transactions: a look back that finds nothing is followed by all.
+  for (const back of [LOOK_BACK, Infinity]) {
+    let last: KeptModel | undefined;
+    for await (const model of publishedModels(ports, back)) {
+      last = model;
+    }
+    if (last !== undefined) {
+      return last;
+    }
+  }
+  return undefined;
 }

@@ -75,12 +75,16 @@ export class Sandbox {
     return this.#spawn(['run', ...folders, ...args], environment);
   }
 
-  /** Another command on the same state. */
-  ask(args: readonly string[], environment: Readonly<Record<string, string>> = {}): Promise<Ended> {
-    return this.#spawn([...args, '--state', 'state'], environment).ended;
+  /** Another command on the same state; with `input` on its stdin. */
+  ask(
+    args: readonly string[],
+    environment: Readonly<Record<string, string>> = {},
+    input?: string,
+  ): Promise<Ended> {
+    return this.#spawn([...args, '--state', 'state'], environment, input).ended;
   }
 
-  #spawn(args: readonly string[], environment: Readonly<Record<string, string>>): Started {
+  #spawn(args: readonly string[], environment: Readonly<Record<string, string>>, input?: string): Started {
     const config = fs.existsSync(this.at('config')) ? ['--config', 'config'] : [];
     const { NODE_V8_COVERAGE: coverage, ...inherited } = process.env;
     const restricted = environment['AS_NOBODY'] !== undefined;
@@ -99,10 +103,11 @@ export class Sandbox {
       spawn(command, [...before, BIN, ...args, ...config], {
         cwd: this.folder,
         env,
-        stdio: ['ignore', 'pipe', 'pipe'],
+        stdio: ['pipe', 'pipe', 'pipe'],
         ...unprivileged,
       }),
     );
+    child.stdin.end(input);
     let stdout = '';
     let stderr = '';
     const waiting: { readonly pattern: RegExp; readonly resolve: () => void }[] = [];

@@ -1,0 +1,75 @@
+import { readFile } from 'node:fs/promises';
+import { modelAt, RewindUnderWayError } from '../actors/models/model-at.ts';
+import { lastPublishedModel } from '../actors/models/published-models.ts';
+import { type ModelFile, ModelFileError, parseModel } from '../clustering/model-file.ts';
+import { modelOptionsOf, timeOptionsOf } from '../clustering-options.ts';
+import type { Configuration } from '../config/schema.ts';
+import { EXIT_FAILURE, EXIT_OK, type Output } from './usage.ts';
+import { withState } from './with-state.ts';
+
+/** Which model a command is to use: of a file, as it was at a time, or else the last that was published. */
+export interface ModelChoice {
+  /** A `model.json`. */
+  readonly file: string | undefined;
+  /** Event time, ms since the epoch: the model of the rows before it. */
+  readonly asOf: number | undefined;
+}
+
+/** The model, or what the command ends with: why there is none has been told. */
+export type ChosenModel =
+  | { readonly kind: 'model'; readonly model: ModelFile }
+  | { readonly kind: 'none'; readonly code: number };
+
+/** The state is closed again when this resolves: a model of a file needs none. */
+export async function chosenModel(
+  configuration: Configuration,
+  { asOf, file }: ModelChoice,
+  output: Output,
+): Promise<ChosenModel> {
+  let model: ModelFile | undefined;
+  const code =
+    file === undefined
+      ? await withState(configuration, output, async (state) => {
+          try {
+            const { clustering } = configuration;
+            model =
+              asOf === undefined
+                ? (await lastPublishedModel(state))?.model
+                : await modelAt(state, modelOptionsOf(clustering), { ...timeOptionsOf(clustering), asOf });
+            return model === undefined
+              ? failed(output, 'no model is published yet: `geoflock run` publishes them, also with --once')
+              : EXIT_OK;
+          } catch (error) {
+            if (!(error instanceof RewindUnderWayError)) {
+              throw error;
+            }
+            return failed(output, error.message);
+          }
+        })
+      : await readModelFile(file, output, (read) => {
+          model = read;
+        });
+  return model === undefined || code !== EXIT_OK ? { kind: 'none', code } : { kind: 'model', model };
+}
+
+async function readModelFile(
+  file: string,
+  output: Output,
+  take: (model: ModelFile) => void,
+): Promise<number> {
+  try {
+    take(parseModel(await readFile(file, 'utf8')));
+    return EXIT_OK;
+  } catch (error) {
+    const isSystemError = error instanceof Error && 'code' in error;
+    if (!(isSystemError || error instanceof ModelFileError)) {
+      throw error;
+    }
+    return failed(output, `the model ${file} cannot be used: ${error.message}`);
+  }
+}
+
+function failed(output: Output, why: string): number {
+  output.err(`geoflock: ${why}\n`);
+  return EXIT_FAILURE;
+}

@@ -1,0 +1,66 @@
+import { type Command, Option } from 'commander';
+import { addStateFlags, loadSettings, type SettingFlags } from './settings.ts';
+import { degreesArgument, examples, type Output, timeArgument, UsageError } from './usage.ts';
+
+type Finish = (code: number) => void;
+
+interface ChoiceFlags extends SettingFlags {
+  readonly model?: string;
+  readonly asOf?: number;
+}
+
+/** The flags by which a command chooses its model. */
+function addModelFlags(command: Command): Command {
+  return addStateFlags(
+    command
+      .addOption(
+        new Option('--model <file>', 'a model.json (default: the model that was published last)').conflicts(
+          'asOf',
+        ),
+      )
+      .option(
+        '--as-of <time>',
+        'the model without the rows of this event time and later, as far back as it is kept',
+        timeArgument,
+      ),
+  );
+}
+
+export function addPredict(program: Command, output: Output, finish: Finish): void {
+  addModelFlags(
+    program
+      .command('predict')
+      .description('to which cluster a position belongs, or each row of the CSV on stdin')
+      .argument('[longitude]', 'degrees east, in [-180, 180]', degreesArgument('longitude', 180))
+      .argument('[latitude]', 'degrees north, in [-90, 90]', degreesArgument('latitude', 90)),
+  )
+    .option('--json', 'print JSON, an object a row')
+    .addHelpText(
+      'after',
+      examples([
+        'geoflock predict 55 45',
+        'geoflock predict 55 45 --model data/report/model.json --json',
+        'geoflock predict --model data/report/model.json < positions.csv > clusters.csv',
+      ]),
+    )
+    .action(
+      async (
+        longitude: number | undefined,
+        latitude: number | undefined,
+        flags: ChoiceFlags & { readonly json?: boolean },
+      ) => {
+        if (longitude !== undefined && latitude === undefined) {
+          throw new UsageError('name longitude and latitude, or neither for rows on stdin');
+        }
+        const position =
+          longitude === undefined || latitude === undefined ? undefined : { longitude, latitude };
+        if (position === undefined && process.stdin.isTTY) {
+          throw new UsageError('name longitude and latitude, or give rows as CSV on stdin');
+        }
+        const { configuration } = await loadSettings(flags);
+        const { predictCommand } = await import('./predict.ts');
+        const { asOf, json = false, model: file } = flags;
+        finish(await predictCommand(configuration, { file, asOf, position, json }, process.stdin, output));
+      },
+    );
+}
