@@ -1,9 +1,16 @@
 import { readFile } from 'node:fs/promises';
-import { modelAt, RewindUnderWayError } from '../actors/models/model-at.ts';
+import {
+  modelAt,
+  type ModelSettings,
+  RewindUnderWayError,
+  TimeNotKeptError,
+} from '../actors/models/model-at.ts';
 import { lastPublishedModel } from '../actors/models/published-models.ts';
-import { type ModelFile, ModelFileError, parseModel } from '../clustering/model-file.ts';
-import { modelOptionsOf, timeOptionsOf } from '../clustering-options.ts';
+import type { NamedModel } from '../clustering/geojson.ts';
+import { ModelFileError, parseModel } from '../clustering/model-file.ts';
+import { driftOptionsOf, modelOptionsOf, timeOptionsOf } from '../clustering-options.ts';
 import type { Configuration } from '../config/schema.ts';
+import { nameModel } from '../places/places.ts';
 import { EXIT_FAILURE, EXIT_OK, type Output } from './usage.ts';
 import { withState } from './with-state.ts';
 
@@ -17,7 +24,7 @@ export interface ModelChoice {
 
 /** The model, or what the command ends with: why there is none has been told. */
 export type ChosenModel =
-  | { readonly kind: 'model'; readonly model: ModelFile }
+  | { readonly kind: 'model'; readonly model: NamedModel }
   | { readonly kind: 'none'; readonly code: number };
 
 /** The state is closed again when this resolves: a model of a file needs none. */
@@ -26,21 +33,23 @@ export async function chosenModel(
   { asOf, file }: ModelChoice,
   output: Output,
 ): Promise<ChosenModel> {
-  let model: ModelFile | undefined;
+  let model: NamedModel | undefined;
   const code =
     file === undefined
       ? await withState(configuration, output, async (state) => {
           try {
-            const { clustering } = configuration;
-            model =
+            const built =
               asOf === undefined
                 ? (await lastPublishedModel(state))?.model
-                : await modelAt(state, modelOptionsOf(clustering), { ...timeOptionsOf(clustering), asOf });
-            return model === undefined
-              ? failed(output, 'no model is published yet: `geoflock run` publishes them, also with --once')
-              : EXIT_OK;
+                : await modelAt(state, settingsAt(configuration, asOf));
+            if (built === undefined) {
+              const remedy = '`geoflock run` publishes them, also with --once';
+              return failed(output, `no model is published yet: ${remedy}`);
+            }
+            model = await nameModel(built, state.clock);
+            return EXIT_OK;
           } catch (error) {
-            if (!(error instanceof RewindUnderWayError)) {
+            if (!(error instanceof RewindUnderWayError || error instanceof TimeNotKeptError)) {
               throw error;
             }
             return failed(output, error.message);
@@ -52,10 +61,19 @@ export async function chosenModel(
   return model === undefined || code !== EXIT_OK ? { kind: 'none', code } : { kind: 'model', model };
 }
 
+function settingsAt(configuration: Configuration, asOf: number): ModelSettings {
+  const { clustering } = configuration;
+  return {
+    model: modelOptionsOf(clustering),
+    time: { ...timeOptionsOf(clustering), asOf },
+    drift: driftOptionsOf(configuration),
+  };
+}
+
 async function readModelFile(
   file: string,
   output: Output,
-  take: (model: ModelFile) => void,
+  take: (model: NamedModel) => void,
 ): Promise<number> {
   try {
     take(parseModel(await readFile(file, 'utf8')));

@@ -1,4 +1,5 @@
 import { type Command, Option } from 'commander';
+import type { ExportFormat } from './export.ts';
 import { addStateFlags, loadSettings, type SettingFlags } from './settings.ts';
 import { degreesArgument, examples, type Output, timeArgument, UsageError } from './usage.ts';
 
@@ -63,4 +64,39 @@ export function addPredict(program: Command, output: Output, finish: Finish): vo
         finish(await predictCommand(configuration, { file, asOf, position, json }, process.stdin, output));
       },
     );
+}
+
+interface ExportFlags extends ChoiceFlags {
+  readonly format: ExportFormat;
+  readonly areas?: boolean;
+  readonly output?: string;
+}
+
+const FORMATS: readonly ExportFormat[] = ['geojson', 'json', 'csv', 'pmml'];
+
+export function addExport(program: Command, output: Output, finish: Finish): void {
+  addModelFlags(
+    program
+      .command('export')
+      .description('a model in a form that maps, notebooks and scoring engines read')
+      .addOption(new Option('--format <format>', 'its form').choices(FORMATS).makeOptionMandatory())
+      .option('--areas', 'with the circle of the radius of each cluster as polygon (geojson)')
+      .option('--output <file>', 'write a file, as a whole, in the place of stdout'),
+  )
+    .addHelpText(
+      'after',
+      examples([
+        'geoflock export --format geojson --areas --output clusters.geojson',
+        'geoflock export --format pmml --model data/report/model.json > model.pmml',
+        'geoflock export --format csv --as-of 2026-01-31T09:00:00Z',
+      ]),
+    )
+    .action(async ({ areas = false, asOf, format, model: file, output: to, ...flags }: ExportFlags) => {
+      if (areas && format !== 'geojson') {
+        throw new UsageError('--areas needs --format geojson');
+      }
+      const { configuration } = await loadSettings(flags);
+      const { exportCommand } = await import('./export.ts');
+      finish(await exportCommand(configuration, { file, asOf, format, areas, to }, output));
+    });
 }

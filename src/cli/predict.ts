@@ -10,7 +10,7 @@ import { joinFields } from '../rows/fields.ts';
 import { describeMapping } from '../rows/header.ts';
 import { ACCEPTED } from '../rows/reasons.ts';
 import { chosenModel, type ModelChoice } from './chosen-model.ts';
-import { grouped } from './result.ts';
+import { grouped } from '../report/text.ts';
 import { EXIT_FAILURE, EXIT_OK, type Output } from './usage.ts';
 
 export interface PredictOptions extends ModelChoice {
@@ -49,7 +49,7 @@ export async function predictCommand(
       ? `${JSON.stringify({ ...position, cluster: { id, ...at, place }, distanceKm, marginKm })}\n`
       : [
           `cluster   ${String(id)}`,
-          `at        ${at.longitude.toFixed(4)} ${at.latitude.toFixed(4)}${place === null ? '' : `, ${place}`}`,
+          `at        ${at.longitude.toFixed(4)} ${at.latitude.toFixed(4)}${place === null ? '' : `, ${place.text}`}`,
           `distance  ${kilometres(distanceKm)}`,
           marginKm === null
             ? 'margin    none: it is the only cluster'
@@ -125,7 +125,7 @@ type RowWriter = (batch: CsvBatch, row: number, line: number, predictions: Predi
 /** What is said of a cluster is the same in all its rows. */
 function csvWriter({ clusters }: Predictor): RowWriter {
   const of = clusters.map(({ id, latitude, longitude, place }) =>
-    joinFields([String(id), String(longitude), String(latitude), place ?? '']),
+    joinFields([String(id), String(longitude), String(latitude), place?.text ?? '']),
   );
   return ({ columns }, row, line, { cluster, distanceKm, marginKm }) => {
     const margin = marginKm[row] as number;

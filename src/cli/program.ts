@@ -3,7 +3,7 @@ import { HEADERS, type HeaderForm, type Shape, SHAPES } from '../generator/rows.
 import { packageVersion } from '../version.ts';
 import type { RejectedFilter } from '../actors/rejected/rejected-rows.ts';
 import type { RewindTo } from '../actors/rewind/request-rewind.ts';
-import { addPredict } from './model-commands.ts';
+import { addExport, addPredict } from './model-commands.ts';
 import {
   addSettingFlags,
   addStateFlags,
@@ -86,6 +86,7 @@ export function buildProgram(output: Output, finish: Finish): Command {
   addModels(program, output, finish);
   addReport(program, output, finish);
   addPredict(program, output, finish);
+  addExport(program, output, finish);
   addConfig(program, output, finish);
   addDemo(program, output, finish);
   return program.addHelpText(

@@ -1,3 +1,4 @@
+import type { AreaFeature } from './areas.ts';
 import type { KRecord } from './cold-search.ts';
 import type { Place } from '../geo/place.ts';
 import type { Cluster, Model } from './model.ts';
@@ -64,9 +65,13 @@ function plainChoice({ curve, effectiveRows, reason }: KRecord): KRecord {
   return { reason, effectiveRows, curve: curve.map(({ bic, cost, k }) => ({ k, cost, bic })) };
 }
 
-/** The bytes of `clusters.geojson`: two spaces of indentation, a line end at the end. */
-export function serializeGeoJson(model: NamedModel): string {
-  return `${JSON.stringify(clustersToGeoJson(model), undefined, 2)}\n`;
+/**
+ * The bytes of `clusters.geojson`: two spaces of indentation, a line end at the end.
+ * @param areas features that come behind the points
+ */
+export function serializeGeoJson(model: NamedModel, areas: readonly AreaFeature[] = []): string {
+  const { features, ...collection } = clustersToGeoJson(model);
+  return `${JSON.stringify({ ...collection, features: [...features, ...areas] }, undefined, 2)}\n`;
 }
 
 /**

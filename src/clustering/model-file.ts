@@ -1,10 +1,6 @@
 import { z } from 'zod';
 import type { Latitude, Longitude } from '../geo/axes.ts';
-import type { Cluster, Model } from './model.ts';
-import type { PredictingCluster } from './predict.ts';
-
-/** A model as `model.json` holds it: what it has beyond `Model` is kept as it is. */
-export type ModelFile = Model & { readonly clusters: readonly (Cluster & PredictingCluster)[] };
+import type { NamedModel } from './geojson.ts';
 
 /** A text that is not that of a model; the message says why, in one line. */
 export class ModelFileError extends Error {
@@ -14,6 +10,14 @@ export class ModelFileError extends Error {
 const amount = z.number().min(0);
 const time = z.string().nullable();
 
+const placeSchema = z.looseObject({
+  name: z.string(),
+  country: z.string(),
+  countryCode: z.string(),
+  distanceKm: amount,
+  text: z.string(),
+});
+
 const clusterSchema = z.looseObject({
   id: z.int().min(0),
   longitude: z.custom<Longitude>((value) => isWithin(value, 180), 'expected degrees in [-180, 180]'),
@@ -22,7 +26,7 @@ const clusterSchema = z.looseObject({
   weight: z.number().positive(),
   share: z.number().min(0).max(1),
   radiusKm: amount,
-  place: z.string().nullable().optional(),
+  place: placeSchema.nullable().default(null),
 });
 
 const modelSchema = z.looseObject({
@@ -43,10 +47,10 @@ const modelSchema = z.looseObject({
 });
 
 /**
- * Reads what `serializeModel` has written, bit for bit.
+ * Reads what `serializeModel` has written, bit for bit; also what is not known here is kept.
  * @throws ModelFileError
  */
-export function parseModel(text: string): ModelFile {
+export function parseModel(text: string): NamedModel {
   let plain: unknown;
   try {
     plain = JSON.parse(text);

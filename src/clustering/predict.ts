@@ -1,4 +1,5 @@
 import { latitude, longitude } from '../geo/axes.ts';
+import type { Place } from '../geo/place.ts';
 import { EARTH_RADIUS_KM, fillUnitVectors, unitVector } from '../geo/sphere.ts';
 import type { Cluster } from './model.ts';
 
@@ -8,8 +9,8 @@ export interface PredictingModel {
 }
 
 export type PredictingCluster = Pick<Cluster, 'id' | 'longitude' | 'latitude' | 'center'> & {
-  /** Name of the place where the cluster is, where the model knows it. */
-  readonly place?: string | null | undefined;
+  /** The nearest large city, where the model tells one. */
+  readonly place?: Place | null | undefined;
 };
 
 /** To which cluster a position belongs. */
@@ -18,8 +19,8 @@ export interface Prediction {
   /** Where the cluster is, degrees. */
   readonly longitude: number;
   readonly latitude: number;
-  /** Null where the model knows no name. */
-  readonly place: string | null;
+  /** The large city nearest to the cluster; null where the model tells none. */
+  readonly place: Place | null;
   /** Great-circle distance from the position to where the cluster is, km. */
   readonly distanceKm: number;
   /**

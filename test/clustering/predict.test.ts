@@ -3,28 +3,14 @@ import fc from 'fast-check';
 import { buildModel, type Model } from '../../src/clustering/model.ts';
 import { parseModel } from '../../src/clustering/model-file.ts';
 import { allocatePredictions, predict, Predictor } from '../../src/clustering/predict.ts';
-import { createRandom } from '../../src/clustering/random.ts';
 import { serializeModel } from '../../src/clustering/geojson.ts';
 import { latitude, longitude } from '../../src/geo/axes.ts';
 import { EARTH_RADIUS_KM } from '../../src/geo/sphere.ts';
+import { named, placeCalled } from './named.ts';
 import { pointsAt, sourcesOf, spherePoints } from './points.ts';
-
-type Spot = readonly [east: number, north: number];
+import { positionsEverywhere, type Spot } from './positions.ts';
 
 const RADIANS = Math.PI / 180;
-
-/** Positions uniform in degrees, and as many where a map ends: the antimeridian, the poles, the corners. */
-function positions(rows: number, seed: number): readonly Spot[] {
-  const random = createRandom(seed);
-  const edges: readonly (() => Spot)[] = [
-    () => [360 * random() - 180, 180 * random() - 90],
-    () => [random() < 0.5 ? -180 : 180, 180 * random() - 90],
-    () => [(random() < 0.5 ? -1 : 1) * (180 - 1e-6 * random()), 180 * random() - 90],
-    () => [360 * random() - 180, random() < 0.5 ? -90 : 90],
-    () => [360 * random() - 180, (random() < 0.5 ? -1 : 1) * (90 - 1e-6 * random())],
-  ];
-  return Array.from({ length: rows }, (_, row) => (edges[row % edges.length] as () => Spot)());
-}
 
 /** The angle of two positions in degrees by the law of haversines, and its distance in km. */
 function haversineKm([aEast, aNorth]: Spot, [bEast, bNorth]: Spot): number {
@@ -53,7 +39,7 @@ describe('predict', () => {
       this.timeout(120_000);
       const model = buildModel(sourcesOf(spherePoints(3_000, k)), { k, seedings: 1 });
       expect(model.clusters).to.have.lengthOf(k);
-      const spots = positions(100_000, 7);
+      const spots = positionsEverywhere(100_000, 7);
       const out = allocatePredictions(spots.length);
       new Predictor(model).fill(
         Float64Array.from(spots, ([east]) => east),
@@ -88,7 +74,7 @@ describe('predict', () => {
 
   it('one by one and in columns gives the same, from any index to any', () => {
     const model = buildModel(sourcesOf(spherePoints(500, 3)), { k: 7 });
-    const spots = positions(2_500, 3);
+    const spots = positionsEverywhere(2_500, 3);
     const [easts, norths] = [0, 1].map((axis) => Float64Array.from(spots, (spot) => spot[axis] as number));
     const predictor = new Predictor(model);
     const out = allocatePredictions(spots.length);
@@ -148,16 +134,14 @@ describe('predict', () => {
 
   it('with one cluster has no margin, and tells the place where the model knows one', () => {
     const model = modelOf([[2.35, 48.86]], 1);
-    const place = predict(model, 55, 45).place;
-    expect(place).to.equal(null);
-    const placed = {
-      clusters: model.clusters.map((cluster) => ({ ...cluster, place: 'near Paris, France' })),
-    };
+    expect(predict(model, 55, 45).place).to.equal(null);
+    const place = placeCalled('near Paris, France');
+    const placed = named(model, place);
     expect(predict(placed, 2.35, 48.86)).to.deep.equal({
       id: 1,
       longitude: model.clusters[0]?.longitude,
       latitude: model.clusters[0]?.latitude,
-      place: 'near Paris, France',
+      place,
       distanceKm: 0,
       marginKm: null,
     });
@@ -188,9 +172,11 @@ describe('the text of a model', () => {
       buildModel(sourcesOf(spherePoints(300, 9)), { k: 4 }),
       buildModel([], { k: 3 }),
     ]) {
-      expect(parseModel(serializeModel(written))).to.deep.equal(written);
+      expect(parseModel(serializeModel(written))).to.deep.equal(named(written));
+      const placed = named(written, placeCalled('near Paris, France'));
+      expect(parseModel(serializeModel(placed))).to.deep.equal(placed);
     }
-    const more = { ...model(), later: { version: 2 } };
+    const more = { ...named(model()), later: { version: 2 } };
     expect(parseModel(JSON.stringify(more))).to.deep.equal(more);
   });
 
