@@ -36,6 +36,7 @@ import { Connection, type Cost } from '../system/connection.ts';
 import { ConnectionRegistry } from '../system/connection-registry.ts';
 import type { Scheduler } from '../system/schedule.ts';
 import type { ChildPolicy } from '../system/supervision.ts';
+import { packageVersion } from '../version.ts';
 import { adminActor } from './admin/admin-actor.ts';
 import type { AdminMessage } from './admin/messages.ts';
 import { centroidAggregatorActor } from './centroid-aggregator/centroid-aggregator-actor.ts';
@@ -130,6 +131,7 @@ export function startTopology(
       model: modelOptionsOf(clustering),
       time: timeOptionsOf(clustering),
       drift: driftOptionsOf(configuration),
+      made: { version: packageVersion(), regions },
       reportDirectory: configuration.report.directory,
       reporter,
       liveEvery: options.live ? configuration.model.every : undefined,

@@ -1,10 +1,5 @@
 import { readFile } from 'node:fs/promises';
-import {
-  modelAt,
-  type ModelSettings,
-  RewindUnderWayError,
-  TimeNotKeptError,
-} from '../actors/models/model-at.ts';
+import { modelAt, type ModelSettings } from '../actors/models/model-at.ts';
 import { lastPublishedModel } from '../actors/models/published-models.ts';
 import type { NamedModel } from '../clustering/geojson.ts';
 import { ModelFileError, parseModel } from '../clustering/model-file.ts';
@@ -37,23 +32,16 @@ export async function chosenModel(
   const code =
     file === undefined
       ? await withState(configuration, output, async (state) => {
-          try {
-            const built =
-              asOf === undefined
-                ? (await lastPublishedModel(state))?.model
-                : await modelAt(state, settingsAt(configuration, asOf));
-            if (built === undefined) {
-              const remedy = '`geoflock run` publishes them, also with --once';
-              return failed(output, `no model is published yet: ${remedy}`);
-            }
-            model = await nameModel(built, state.clock);
-            return EXIT_OK;
-          } catch (error) {
-            if (!(error instanceof RewindUnderWayError || error instanceof TimeNotKeptError)) {
-              throw error;
-            }
-            return failed(output, error.message);
+          const built =
+            asOf === undefined
+              ? (await lastPublishedModel(state))?.model
+              : (await modelAt(state, settingsAt(configuration, asOf))).model;
+          if (built === undefined) {
+            const remedy = '`geoflock run` publishes them, also with --once';
+            return failed(output, `no model is published yet: ${remedy}`);
           }
+          model = await nameModel(built, state.clock);
+          return EXIT_OK;
         })
       : await readModelFile(file, output, (read) => {
           model = read;

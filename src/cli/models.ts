@@ -1,3 +1,4 @@
+import { lineageOf } from '../actors/models/lineage.ts';
 import { modelAt } from '../actors/models/model-at.ts';
 import { type KeptModel, publishedModels } from '../actors/models/published-models.ts';
 import { type NamedCluster, type NamedModel, serializeModel } from '../clustering/geojson.ts';
@@ -5,6 +6,8 @@ import type { TimeOptions } from '../clustering/model-time.ts';
 import type { Configuration } from '../config/schema.ts';
 import { NO_CHOICE_OF_K } from '../config/streaming-kmeans-schema.ts';
 import { driftOptionsOf, modelOptionsOf, timeOptionsOf } from '../clustering-options.ts';
+import { packageVersion } from '../version.ts';
+import { lineageInShort, lineageText } from './lineage-text.ts';
 import type { Place } from '../geo/place.ts';
 import { nameModel } from '../places/places.ts';
 import { eventInWords } from '../report/in-words.ts';
@@ -35,14 +38,18 @@ export async function showModelCommand(
   }
   return await withState(configuration, output, async (state) => {
     const options = modelOptionsOf(k === undefined ? clustering : { ...clustering, k });
-    const built = await modelAt(state, {
+    const settings = {
       model: k === undefined ? options : { ...options, fixedBy: `--k ${String(k)}` },
       time: { ...timeOptionsOf(clustering), ...time },
       drift: driftOptionsOf(configuration),
-    });
+    };
+    const { model: built, nextOffsets, span } = await modelAt(state, settings);
+    const made = { ...settings, version: packageVersion(), regions: configuration.regions };
+    const lineage = await lineageOf(state, made, span);
     const model = await nameModel(built, state.clock);
     if (json) {
-      output.out(serializeModel(model));
+      const plain = JSON.parse(serializeModel(model)) as object;
+      output.out(`${JSON.stringify({ ...plain, nextOffsets, lineage }, undefined, 2)}\n`);
       return EXIT_OK;
     }
     const lines = [
@@ -50,6 +57,7 @@ export async function showModelCommand(
       ...choiceText(model),
       `cost      ${costText(model)}`,
       ...driftText(model),
+      ...lineageText(lineage, nextOffsets),
       '',
       ...clusterTable(model),
       ...(curve ? curveTable(model) : []),
@@ -66,16 +74,16 @@ export async function listModelsCommand(
   output: Output,
 ): Promise<number> {
   return await printLines(configuration, output, 'models', ({ publishedAt, ...kept }) => {
-    const { epoch, events, kind, nextOffsets, offset } = kept;
+    const { epoch, events, kind, lineage = null, nextOffsets, offset } = kept;
     const { clusters, cost, costBounds, drift, k, time, weight } = kept.model;
     if (json) {
-      const lineage = { offset, publishedAt, kind, epoch, nextOffsets };
-      const told = { ...lineage, k, weight, cost, costBounds, time, drift, events };
+      const of = { k, weight, cost, costBounds, time, drift, events };
+      const told = { offset, publishedAt, kind, epoch, nextOffsets, lineage, ...of };
       return [JSON.stringify({ ...told, clusters: clusters.map(({ id, place }) => ({ id, place })) })];
     }
     const words = [`k ${String(k)}`, `weight ${grouped(weight)}`, `cost ${cost.toPrecision(6)}`];
-    const line = [String(offset), publishedAt, kind, ...words, ...heaviestPlaces(clusters)];
-    return [line.join('\t')];
+    const of = [...lineageInShort(lineage), ...heaviestPlaces(clusters)];
+    return [[String(offset), publishedAt, kind, ...words, ...of].join('\t')];
   });
 }
 

@@ -24,7 +24,7 @@ export async function reportCommand(
 ): Promise<number> {
   const { clustering, regions } = configuration;
   return await withState(configuration, output, async (state) => {
-    const model = await modelAt(state, {
+    const { model } = await modelAt(state, {
       model: modelOptionsOf(clustering),
       time: { ...timeOptionsOf(clustering), ...time },
       drift: driftOptionsOf(configuration),

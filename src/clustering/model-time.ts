@@ -44,10 +44,17 @@ export interface ModelTime {
   readonly halfLifeSeconds: number | null;
 }
 
+/** Event times of the oldest and the newest row that counts, as ISO 8601 in UTC; null: there are none. */
+export interface RowSpan {
+  readonly earliest: string | null;
+  readonly latest: string | null;
+}
+
 export interface TimedSources {
   /** In the fixed order of a model. */
   readonly sources: readonly ModelSource[];
   readonly time: ModelTime;
+  readonly span: RowSpan;
 }
 
 /** A row that would count less does not count: squares of it are still numbers. */
@@ -120,11 +127,15 @@ export function sourcesAt(panes: readonly PlacedPane[], options: TimeOptions): T
       rows: counted.reduce((rows, { pane }) => rows + pane.rows, 0),
       halfLifeSeconds: halfLifeMs === undefined ? null : halfLifeMs / 1000,
     },
+    span: {
+      earliest: isoTime(counted.reduce((time, { pane }) => Math.min(time, pane.earliest), Infinity)),
+      latest: isoTime(counted.reduce((time, { pane }) => Math.max(time, pane.latest), -Infinity)),
+    },
   };
 }
 
 function isoTime(ms: number | undefined): string | null {
-  return ms === undefined || ms === -Infinity ? null : new Date(ms).toISOString();
+  return ms === undefined || !Number.isFinite(ms) ? null : new Date(ms).toISOString();
 }
 
 /** The latest time, not after `time`, that has rows of no pane on both sides. */

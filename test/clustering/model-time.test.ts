@@ -48,6 +48,7 @@ describe('the time of a model', () => {
     expect(sourcesAt([], { asOf: NOW, windowMs: HOUR, halfLifeMs: HOUR })).to.deep.equal({
       sources: [],
       time: { from: null, to: iso(0), watermark: null, rows: 0, halfLifeSeconds: 3600 },
+      span: { earliest: null, latest: null },
     });
   });
 
@@ -83,6 +84,12 @@ describe('the time of a model', () => {
     expect(at(1000)).to.deep.equal([iso(1000), null, 0]);
     const aged = sourcesAt(PANES, { asOf: NOW - 2 * HOUR, halfLifeMs: HOUR });
     expect(aged.sources.at(-1)?.factor).to.be.closeTo(2 ** -0.25, 1e-12);
+  });
+
+  it('spans the rows that count', () => {
+    expect(sourcesAt(PANES, {}).span).to.deep.equal({ earliest: iso(100), latest: iso(0) });
+    const { span } = sourcesAt(PANES, { asOf: NOW - 2 * HOUR, windowMs: 24 * HOUR });
+    expect(span).to.deep.equal({ earliest: iso(21.5), latest: iso(2.25) });
   });
 
   it('is the same time for all regions: where a wide pane of one is cut, no other goes beyond', () => {

@@ -4,13 +4,20 @@ import type { NamedModel } from '../../clustering/geojson.ts';
 import { LayerCache } from '../../clustering/layer-cache.ts';
 import { liveModelSteps } from '../../clustering/live-model.ts';
 import { type ModelOptions, modelSteps } from '../../clustering/model.ts';
-import { type ModelTime, type PlacedPane, sourcesAt, type TimeOptions } from '../../clustering/model-time.ts';
+import {
+  type ModelTime,
+  type PlacedPane,
+  type RowSpan,
+  sourcesAt,
+  type TimeOptions,
+} from '../../clustering/model-time.ts';
 import type { ModelSource } from '../../clustering/model-features.ts';
 import { finishInSlices, type Steps } from '../../clustering/slices.ts';
 import type { ActorContext, ActorDefinition, Address } from '../../system/actor.ts';
 import { nextTurn } from '../../system/event-loop.ts';
 import type { Schedule, Scheduler } from '../../system/schedule.ts';
 import { pause } from '../commit.ts';
+import { lineageOf, type MadeBy } from '../models/lineage.ts';
 import type { ReporterMessage } from '../reporter/messages.ts';
 import { writeModelFiles } from '../reporter/model-files.ts';
 import { currentEpoch } from '../rewind/epoch.ts';
@@ -37,6 +44,8 @@ export interface AggregatorDependencies {
   readonly time: TimeOptions;
   /** Undefined: drift is not looked at. */
   readonly drift: DriftOptions | undefined;
+  /** What else is recorded with a model of how it was made. */
+  readonly made: Pick<MadeBy, 'version' | 'regions'>;
   readonly reportDirectory: string;
   /** Told each model that is served. */
   readonly reporter: Address<ReporterMessage>;
@@ -96,7 +105,7 @@ export function centroidAggregatorActor(own: AggregatorDependencies): ActorDefin
 interface Built<T> {
   readonly made: T;
   readonly time: ModelTime;
-  readonly of: Pick<PublishedModel, 'epoch' | 'nextOffsets'>;
+  readonly of: Pick<PublishedModel, 'epoch' | 'nextOffsets' | 'lineage'>;
 }
 
 class Aggregator {
@@ -328,7 +337,7 @@ class Aggregator {
     make: (sources: readonly ModelSource[], panes: readonly PlacedPane[]) => Steps<T>,
     decoded = new DecodedSummaries(0),
   ): Promise<Built<T> | undefined> {
-    const { broker, partitions, time: asked, topics } = this.#own;
+    const { broker, made, model, partitions, time: asked, topics } = this.#own;
     const { clock, signal } = this.#context;
     const epoch = (await unlessAborted(currentEpoch(broker, topics.settings), signal)).number;
     await refreshSummaries(broker, topics.regions, partitions, signal);
@@ -336,18 +345,22 @@ class Aggregator {
     if ([...epochs].some((one) => one !== epoch)) {
       return undefined;
     }
-    const steps = function* (): Steps<Pick<Built<T>, 'made' | 'time'>> {
+    const steps = function* (): Steps<Pick<Built<T>, 'made' | 'time'> & { readonly span: RowSpan }> {
       const panes = yield* decoded.decode(summaries, epoch);
-      const { sources, time } = sourcesAt(panes, asked);
-      return { made: yield* make(sources, panes), time };
+      const { sources, span, time } = sourcesAt(panes, asked);
+      return { made: yield* make(sources, panes), time, span };
     };
-    const built = await finishInSlices(steps(), {
+    const { span, ...built } = await finishInSlices(steps(), {
       now: () => clock.monotonic(),
       pause: nextTurn,
       sliceMs: SLICE_MS,
       signal,
     });
-    return { ...built, of: { nextOffsets, epoch } };
+    const lineage = await unlessAborted(
+      lineageOf({ broker, topics, partitions }, { ...made, model, time: asked }, span),
+      signal,
+    );
+    return { ...built, of: { nextOffsets, epoch, lineage } };
   }
 
   async #serve(published: PublishedModel, begun: number): Promise<void> {

@@ -1,6 +1,7 @@
 import type { DriftEvent } from '../../clustering/drift.ts';
 import type { LiveEvent } from '../../clustering/live-model.ts';
 import type { Model } from '../../clustering/model.ts';
+import type { ModelLineage } from '../models/lineage.ts';
 
 export type AggregatorMessage =
   | {
@@ -27,4 +28,6 @@ export interface PublishedModel {
   readonly events: readonly ModelEvent[];
   /** How many rewinds there were before: all offsets are of this epoch. */
   readonly epoch: number;
+  /** Undefined with a model of a version that did not record it. */
+  readonly lineage: ModelLineage | undefined;
 }

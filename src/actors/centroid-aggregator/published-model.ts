@@ -1,5 +1,6 @@
 import { serializeModel } from '../../clustering/geojson.ts';
 import type { Model } from '../../clustering/model.ts';
+import type { ModelLineage } from '../models/lineage.ts';
 import type { ModelEvent, PublishedModel } from './messages.ts';
 
 export type ModelKind = 'live' | 'canonical';
@@ -9,7 +10,7 @@ const FORMAT_VERSION = 1;
 /** A record of the models topic: a model, the offsets it reflects, and how it differs from the live one before. */
 export function encodePublished(
   kind: ModelKind,
-  { epoch, events, model, nextOffsets }: PublishedModel,
+  { epoch, events, lineage, model, nextOffsets }: PublishedModel,
 ): Uint8Array {
   return new TextEncoder().encode(
     JSON.stringify({
@@ -19,6 +20,7 @@ export function encodePublished(
       nextOffsets,
       model: JSON.parse(serializeModel(model)) as unknown,
       events,
+      lineage,
     }),
   );
 }
@@ -30,6 +32,7 @@ export function decodePublished(bytes: Uint8Array): PublishedModel & { readonly 
     kind,
     epoch,
     events = [],
+    lineage,
     model,
     nextOffsets,
   } = JSON.parse(new TextDecoder().decode(bytes)) as {
@@ -39,6 +42,7 @@ export function decodePublished(bytes: Uint8Array): PublishedModel & { readonly 
     model: Model;
     nextOffsets: readonly number[];
     events?: readonly ModelEvent[];
+    lineage?: ModelLineage;
   };
   if (version !== FORMAT_VERSION) {
     throw new Error(
@@ -46,5 +50,5 @@ export function decodePublished(bytes: Uint8Array): PublishedModel & { readonly 
         'a replica is of another version of Geoflock; run the same in all',
     );
   }
-  return { kind, epoch, events, model, nextOffsets };
+  return { kind, epoch, events, lineage, model, nextOffsets };
 }

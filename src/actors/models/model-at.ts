@@ -1,7 +1,7 @@
 import type { Broker } from '../../broker/broker.ts';
 import { type DriftOptions, withDrift } from '../../clustering/drift-at.ts';
 import { type Model, type ModelOptions, modelSteps } from '../../clustering/model.ts';
-import { sourcesAt, type TimeOptions } from '../../clustering/model-time.ts';
+import { type RowSpan, sourcesAt, type TimeOptions } from '../../clustering/model-time.ts';
 import { formOf } from '../../clustering/region-algorithm.ts';
 import { finishInSlices, type Steps } from '../../clustering/slices.ts';
 import type { Clock } from '../../system/clock.ts';
@@ -27,6 +27,14 @@ export interface ModelSettings {
   readonly drift: DriftOptions | undefined;
 }
 
+/** A model, and of what it is. */
+export interface MadeModel {
+  readonly model: Model;
+  /** Next offset of each input partition the model reflects. */
+  readonly nextOffsets: readonly number[];
+  readonly span: RowSpan;
+}
+
 /** Summaries of before and after a rewind cannot be in one model. */
 export class RewindUnderWayError extends Error {
   override readonly name = 'RewindUnderWayError';
@@ -42,10 +50,10 @@ export class TimeNotKeptError extends Error {
  * as panes are kept. No row is read again for it, and nothing is changed.
  * @throws RewindUnderWayError, TimeNotKeptError
  */
-export async function modelAt(ports: ModelPorts, settings: ModelSettings): Promise<Model> {
+export async function modelAt(ports: ModelPorts, settings: ModelSettings): Promise<MadeModel> {
   const { broker, clock, partitions, signal, topics } = ports;
   await refreshSummaries(broker, topics.regions, partitions, signal);
-  const { epochs, summaries } = await committedSummaries(broker, topics.regions, partitions);
+  const { epochs, nextOffsets, summaries } = await committedSummaries(broker, topics.regions, partitions);
   if (epochs.size > 1) {
     throw new RewindUnderWayError(
       'a rewind is under way: wait until all partitions have begun anew (geoflock run --once does so)',
@@ -58,10 +66,11 @@ export async function modelAt(ports: ModelPorts, settings: ModelSettings): Promi
         'or have all rows counted again with clustering.algorithm summary (`geoflock rewind --to-offset earliest`)',
     );
   }
-  const steps = function* (): Steps<Model> {
+  const steps = function* (): Steps<MadeModel> {
     const decoded = yield* new DecodedSummaries(0).decode(summaries);
-    const { sources, time } = sourcesAt(decoded, settings.time);
-    return { ...(yield* withDrift(yield* modelSteps(sources, settings.model), decoded, settings)), time };
+    const { sources, span, time } = sourcesAt(decoded, settings.time);
+    const model = yield* withDrift(yield* modelSteps(sources, settings.model), decoded, settings);
+    return { model: { ...model, time }, nextOffsets, span };
   };
   return await finishInSlices(steps(), {
     now: () => clock.monotonic(),

@@ -1,5 +1,6 @@
 import fs from 'node:fs';
 import { expect } from 'chai';
+import type { ModelLineage } from '../../../src/actors/models/lineage.ts';
 import type { Place } from '../../../src/geo/place.ts';
 import { eventually } from '../../broker/helpers.ts';
 import { COMMANDS_MS, Sandbox } from './sandbox.ts';
@@ -24,6 +25,11 @@ interface Shown {
     readonly halfLifeSeconds: number | null;
   };
   readonly drift: { readonly pane: string | null; readonly ratio: number | null; readonly alarm: boolean };
+}
+
+interface WithLineage {
+  readonly nextOffsets: readonly number[];
+  readonly lineage: ModelLineage;
 }
 
 interface Listed {
@@ -185,5 +191,47 @@ describe('geoflock models', function () {
     );
     const before = await show('--k', '2', '--as-of', '2026-01-01T08:00:00Z');
     expect(before.drift).to.deep.include({ pane: '2026-01-01T07:00:00.000Z', alarm: false, reason: null });
+  });
+
+  it('come with their lineage: files, offsets, times of rows, settings and version', async () => {
+    box.configure('clustering: { k: 2, halfLife: 2h }\nregions: { features: 500 }\n');
+    const names = Array.from({ length: 25 }, (_, n) => `${String(n).padStart(2, '0')}.csv`);
+    names.forEach((name, n) => {
+      box.put(name, [HEADER, row(`08:00:${name.slice(0, 2)}`, n), ''].join('\n'));
+    });
+    box.put('unread.csv', 'a,b,c\n1,2,3\n');
+    await box.once();
+
+    const { stdout } = await box.ask(['models', 'list', '--json']);
+    const { lineage, nextOffsets } = JSON.parse(stdout) as WithLineage;
+    expect(nextOffsets.reduce((sum, next) => sum + Number(next > 0), 0)).to.be.above(0);
+    expect(lineage.files.done).to.equal(25);
+    expect(lineage.files.names).to.have.lengthOf(20);
+    expect(names).to.include.members([...lineage.files.names]);
+    expect(lineage.span).to.deep.equal({
+      earliest: '2026-01-01T08:00:00.000Z',
+      latest: '2026-01-01T08:00:24.000Z',
+    });
+    expect(lineage.settings).to.deep.include({ k: 2, seed: 1, halfLifeSeconds: 7_200, windowSeconds: null });
+    expect(lineage.settings).to.deep.include({ level: 3, features: 500 });
+    expect(lineage.version).to.match(/^\d+\.\d+\.\d+/);
+
+    const now = await box.ask(['models', 'show', '--json']);
+    const shown = JSON.parse(now.stdout) as WithLineage;
+    expect([shown.lineage, shown.nextOffsets]).to.deep.equal([lineage, nextOffsets]);
+    const then = await box.ask(['models', 'show', '--k', '7', '--half-life', 'off', '--window', '2d']);
+    expect(then.stdout.split('\n').filter((line) => /^(times|files|offsets|made)/.test(line))).to.deep.equal([
+      'times     2026-01-01T08:00:00.000Z to 2026-01-01T08:00:24.000Z',
+      `files     25 read to the end: ${lineage.files.names.join(', ')}, ...`,
+      `offsets   next ${nextOffsets.map((next, n) => `${String(n)}:${String(next)}`).join(' ')}`,
+      `made by   Geoflock ${lineage.version}, k 7, seed 1, ${String(lineage.settings.seedings)} seedings, ` +
+        'search of 20,000 features, window 2d, regions of level 3, 500 features a pane',
+    ]);
+    const none = await box.ask(['models', 'show', '--as-of', '2020-01-01T00:00:00Z']);
+    expect(none.stdout)
+      .to.match(/^times {5}no rows$/m)
+      .and.match(/half-life 2h/);
+    const short = await box.ask(['models', 'list']);
+    expect(short.stdout).to.match(/\tfiles 25\t2026-01-01T08:00:00\.000Z to \S+\tversion \d/);
   });
 });
