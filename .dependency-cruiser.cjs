@@ -98,6 +98,12 @@ module.exports = {
       ['^src/(places|geo|clustering)/', '^src/system/(clock|event-loop)\\.ts$'],
     ),
     onlyImports(
+      'library-is-pure',
+      'What the package exports starts nothing, and needs no broker.',
+      '^src/index\\.ts$',
+      ['^src/(rows|geo|clustering)/'],
+    ),
+    onlyImports(
       'generator-stands-alone',
       'It makes files; the pipeline that reads them is not its business.',
       '^src/generator/',

@@ -325,7 +325,7 @@ function addModels(program: Command, output: Output, finish: Finish): void {
     .option('--window <duration>', 'age from which on a row does not count, or off', durationOrOffArgument)
     .option('--k <n>', 'number of clusters, or auto', wholeNumberOrAuto(1))
     .option('--curve', 'also print what each number of clusters would give, where it is chosen')
-    .option('--json', 'print it as model.json')
+    .option('--json', 'print it as model.json, with next offsets and lineage')
     .addHelpText(
       'after',
       examples([

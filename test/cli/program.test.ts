@@ -25,6 +25,8 @@ describe('help', () => {
       'generate',
       ['--files', '--every', '--shape', '--cities', '--devices', '--noise', '--bad', '--seed', '--header'],
     ],
+    ['predict', ['--json', '--model', '--as-of', '--state']],
+    ['export', ['--format', '--areas', '--output', '--model', '--as-of']],
     ['config', ['--json', '--config', '--input']],
     ['demo', ['--duration', '--rows-per-file']],
   ];
