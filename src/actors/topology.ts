@@ -43,6 +43,7 @@ import { centroidAggregatorActor } from './centroid-aggregator/centroid-aggregat
 import { fileWatcherActor } from './file-watcher/file-watcher-actor.ts';
 import { ingestActor } from './ingest/ingest-actor.ts';
 import { ledgerStore } from './ingest/ledger-store.ts';
+import { regionsOf } from './models/lineage.ts';
 import { partitionActor } from './partition/partition-actor.ts';
 import type { PartitionSettings } from './partition/partition-task.ts';
 import { createPoisonRegister } from './partition/poison.ts';
@@ -131,7 +132,7 @@ export function startTopology(
       model: modelOptionsOf(clustering),
       time: timeOptionsOf(clustering),
       drift: driftOptionsOf(configuration),
-      made: { version: packageVersion(), regions },
+      made: { version: packageVersion(), regions: regionsOf(configuration) },
       reportDirectory: configuration.report.directory,
       reporter,
       liveEvery: options.live ? configuration.model.every : undefined,

@@ -33,9 +33,11 @@ function spanText({ earliest, latest }: RowSpan): string {
 }
 
 function settingsText(settings: ModelLineage['settings']): string {
-  const { features, halfLifeSeconds, k, level, searchFeatures, seed, seedings, windowSeconds } = settings;
+  const { algorithm, features, halfLifeSeconds, k, level, searchFeatures, seed, seedings, windowSeconds } =
+    settings;
   return [
-    `k ${String(k)}`,
+    algorithm,
+    `k ${typeof k === 'number' ? String(k) : `auto from ${String(k.kMin)} to ${String(k.kMax)}`}`,
     ...(seed === null ? [] : [`seed ${String(seed)}`]),
     ...(seedings === null ? [] : [`${String(seedings)} seedings`]),
     ...(searchFeatures === null ? [] : [`search of ${grouped(searchFeatures)} features`]),

@@ -1,4 +1,4 @@
-import { lineageOf } from '../actors/models/lineage.ts';
+import { lineageOf, regionsOf } from '../actors/models/lineage.ts';
 import { modelAt } from '../actors/models/model-at.ts';
 import { type KeptModel, publishedModels } from '../actors/models/published-models.ts';
 import { type NamedCluster, type NamedModel, serializeModel } from '../clustering/geojson.ts';
@@ -44,7 +44,7 @@ export async function showModelCommand(
       drift: driftOptionsOf(configuration),
     };
     const { model: built, nextOffsets, span } = await modelAt(state, settings);
-    const made = { ...settings, version: packageVersion(), regions: configuration.regions };
+    const made = { ...settings, version: packageVersion(), regions: regionsOf(configuration) };
     const lineage = await lineageOf(state, made, span);
     const model = await nameModel(built, state.clock);
     if (json) {

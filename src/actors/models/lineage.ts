@@ -1,5 +1,6 @@
 import type { ModelOptions } from '../../clustering/model.ts';
 import type { RowSpan, TimeOptions } from '../../clustering/model-time.ts';
+import type { Configuration } from '../../config/schema.ts';
 import { decodeLedgerEntry } from '../ingest/ledger.ts';
 import { ledgerTotals } from '../ingest/ledger-store.ts';
 import type { LedgerPorts } from '../ingest/file-accounts.ts';
@@ -22,6 +23,8 @@ export interface ModelLineage {
 }
 
 export interface LineageSettings {
+  /** What the regions do with their rows. */
+  readonly algorithm: string;
   readonly k: ModelOptions['k'];
   readonly seed: number | null;
   readonly seedings: number | null;
@@ -40,12 +43,20 @@ export interface MadeBy {
   readonly version: string;
   readonly model: ModelOptions;
   readonly time: TimeOptions;
-  readonly regions: Pick<LineageSettings, 'level' | 'features'>;
+  readonly regions: Pick<LineageSettings, 'algorithm' | 'level' | 'features'>;
 }
 
 export const MOST_NAMES = 20;
 /** Of files without rows so many are passed over, however many there are. */
 const MOST_LOOKS = 1_000;
+
+/** What of the configuration tells how the regions' summaries were made. */
+export function regionsOf({
+  clustering,
+  regions,
+}: Pick<Configuration, 'clustering' | 'regions'>): MadeBy['regions'] {
+  return { algorithm: clustering.algorithm, level: regions.level, features: regions.features };
+}
 
 /** To be asked for after the summaries were read: the ledger knows of each row before they do. */
 export async function lineageOf(ports: LedgerPorts, made: MadeBy, span: RowSpan): Promise<ModelLineage> {
@@ -55,6 +66,7 @@ export async function lineageOf(ports: LedgerPorts, made: MadeBy, span: RowSpan)
     span,
     files: await filesOf(ports),
     settings: {
+      algorithm: regions.algorithm,
       k: model.k,
       seed: model.seed ?? null,
       seedings: model.seedings ?? null,

@@ -1,7 +1,7 @@
 import { expect } from 'chai';
 import { decodePublished, encodePublished } from '../../../src/actors/centroid-aggregator/published-model.ts';
 import { buildModel } from '../../../src/clustering/model.ts';
-import { lineageInShort } from '../../../src/cli/lineage-text.ts';
+import { lineageInShort, lineageText } from '../../../src/cli/lineage-text.ts';
 import { pointsAt, sourcesOf } from '../../clustering/points.ts';
 
 const published = {
@@ -14,6 +14,7 @@ const published = {
     span: { earliest: null, latest: null },
     files: { done: 1, names: ['a.csv'] },
     settings: {
+      algorithm: 'summary',
       k: 1,
       seed: null,
       seedings: null,
@@ -37,5 +38,13 @@ describe('a published model', () => {
     const read = decodePublished(new TextEncoder().encode(JSON.stringify(before)));
     expect(read).to.deep.equal({ kind: 'canonical', ...published, lineage: undefined });
     expect(lineageInShort(null)).to.deep.equal([]);
+  });
+
+  it('tells between which numbers of clusters k was chosen', () => {
+    const { lineage } = published;
+    const chosen = { ...lineage, settings: { ...lineage.settings, k: { kMin: 2, kMax: 9 } } };
+    expect(lineageText(chosen, [3]).at(-1)).to.equal(
+      'made by   Geoflock 1.2.3, summary, k auto from 2 to 9, regions of level 3, 100 features a pane',
+    );
   });
 });

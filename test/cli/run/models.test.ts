@@ -213,7 +213,7 @@ describe('geoflock models', function () {
       latest: '2026-01-01T08:00:24.000Z',
     });
     expect(lineage.settings).to.deep.include({ k: 2, seed: 1, halfLifeSeconds: 7_200, windowSeconds: null });
-    expect(lineage.settings).to.deep.include({ level: 3, features: 500 });
+    expect(lineage.settings).to.deep.include({ algorithm: 'summary', level: 3, features: 500 });
     expect(lineage.version).to.match(/^\d+\.\d+\.\d+/);
 
     const now = await box.ask(['models', 'show', '--json']);
@@ -224,7 +224,7 @@ describe('geoflock models', function () {
       'times     2026-01-01T08:00:00.000Z to 2026-01-01T08:00:24.000Z',
       `files     25 read to the end: ${lineage.files.names.join(', ')}, ...`,
       `offsets   next ${nextOffsets.map((next, n) => `${String(n)}:${String(next)}`).join(' ')}`,
-      `made by   Geoflock ${lineage.version}, k 7, seed 1, ${String(lineage.settings.seedings)} seedings, ` +
+      `made by   Geoflock ${lineage.version}, summary, k 7, seed 1, ${String(lineage.settings.seedings)} seedings, ` +
         'search of 20,000 features, window 2d, regions of level 3, 500 features a pane',
     ]);
     const none = await box.ask(['models', 'show', '--as-of', '2020-01-01T00:00:00Z']);
