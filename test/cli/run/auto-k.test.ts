@@ -3,7 +3,7 @@ import { expect } from 'chai';
 import type { Model } from '../../../src/clustering/model.ts';
 import { createRandom } from '../../../src/clustering/random.ts';
 import { eventually } from '../../broker/helpers.ts';
-import { Sandbox } from './sandbox.ts';
+import { COMMANDS_MS, Sandbox } from './sandbox.ts';
 
 const HEADER = 'timepoint,deviceId,acceloX,acceloY,acceloZ,longitude,latitude,locked';
 const BLOBS = 7;
@@ -22,7 +22,7 @@ function blobs(): string {
 }
 
 describe('geoflock with clustering.k: auto', function () {
-  this.timeout(60_000);
+  this.timeout(COMMANDS_MS);
   let box: Sandbox;
 
   beforeEach(() => {

@@ -1,7 +1,7 @@
 import fs from 'node:fs';
 import { expect } from 'chai';
 import { asFile, rowLines } from '../../actors/pipeline/support.ts';
-import { Sandbox } from './sandbox.ts';
+import { COMMANDS_MS, Sandbox } from './sandbox.ts';
 
 const SETTINGS = [
   'input: { after: delete }',
@@ -14,7 +14,7 @@ const SETTINGS = [
 ].join('\n');
 
 describe("geoflock run by Spark's rule", function () {
-  this.timeout(120_000);
+  this.timeout(COMMANDS_MS);
   const boxes: Sandbox[] = [];
 
   function sandbox(): Sandbox {
