@@ -35,7 +35,7 @@ const topicPrefix = text(
 );
 
 /** By the extensions of the files. */
-const EXPORT_FORMATS = ['html', 'md', 'json', 'geojson'] as const;
+const EXPORT_FORMATS = ['html', 'md', 'json', 'geojson', 'csv', 'pmml'] as const;
 
 const rowsAndBytes = {
   rows: count({ min: 1, max: 2 ** 31 }),

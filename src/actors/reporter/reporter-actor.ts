@@ -112,10 +112,12 @@ class Reporter {
     await this.#inTurn(async () => {
       const { directory, formats, keep } = this.#own.exports;
       const data = await this.#collect(served);
-      const texts = new Map(formats.map((format) => [format, FORMATS[format](data)]));
+      // PMML has no word for a model without clusters.
+      const possible = formats.filter((format) => format !== 'pmml' || data.model.clusters.length > 0);
+      const texts = new Map(possible.map((format) => [format, FORMATS[format](data)]));
       const name = await writeExports(directory, data.madeAt, texts);
       const removed = await removeOldExports(directory, data.madeAt, keep);
-      log.info({ directory, name, formats, removed }, 'exported');
+      log.info({ directory, name, formats: possible, removed }, 'exported');
     });
   }
 

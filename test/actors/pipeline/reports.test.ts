@@ -68,7 +68,7 @@ describe('the reporter', function () {
         'checkpoint.every': '50ms',
         'exports.directory': directory,
         'exports.every': '*/1 * * * * *',
-        'exports.formats': 'geojson,md',
+        'exports.formats': 'geojson,md,csv,pmml',
         'exports.keep.count': '2',
       };
       const log = new RecordedLog();
@@ -86,7 +86,7 @@ describe('the reporter', function () {
       const first = newest()[0] ?? '';
       await until('the removal of the first', () => !newest().includes(first), 30_000);
       for (const name of newest()) {
-        expect(name).to.match(/^geoflock-\d{8}T\d{6}Z\.(geojson|md)$/);
+        expect(name).to.match(/^geoflock-\d{8}T\d{6}Z\.(geojson|md|csv|pmml)$/);
       }
       await stage.stop(pipeline);
     });

@@ -25,9 +25,7 @@ describe('geoflock export', function () {
     expect((await box.once()).code).to.equal(0);
   });
 
-  after(() => {
-    box.remove();
-  });
+  after(() => box.remove());
 
   const exported = async (...flags: readonly string[]): Promise<string> => {
     const { code, stderr, stdout } = await box.ask(['export', ...flags]);

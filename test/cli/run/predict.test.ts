@@ -41,9 +41,7 @@ describe('geoflock predict', function () {
     box.configure('clustering: { k: 4 }\nregions: { pane: 1h }\n');
   });
 
-  after(() => {
-    box.remove();
-  });
+  after(() => box.remove());
 
   it('says that no model is published, before there is one', async () => {
     const none = await box.ask(['predict', '55', '45']);
