@@ -6,7 +6,7 @@ import { parseModel } from '../../../src/clustering/model-file.ts';
 import { Predictor } from '../../../src/clustering/predict.ts';
 import { positionsEverywhere } from '../../clustering/positions.ts';
 import { evaluator, offences, parseXml } from '../../pmml/document.ts';
-import { Sandbox } from './sandbox.ts';
+import { COMMANDS_MS, Sandbox } from './sandbox.ts';
 
 const HEADER = 'timepoint,deviceId,acceloX,acceloY,acceloZ,longitude,latitude,locked';
 
@@ -14,7 +14,7 @@ const row = (day: number, east: number, north: number): string =>
   `2026-01-0${String(day)} 00:00:00.000,d,0,0,9.8,${String(east)},${String(north)},1`;
 
 describe('geoflock export', function () {
-  this.timeout(60_000);
+  this.timeout(COMMANDS_MS);
   let box: Sandbox;
 
   before(async () => {

@@ -158,7 +158,7 @@ describe('geoflock models', function () {
       null,
     ]);
     const lines = (await box.ask(['models', 'list'])).stdout.trim().split('\n');
-    expect(lines.at(-1)).to.match(/\tcost \S+\t[12] near Paris, France$/);
+    expect(lines.at(-1)).to.match(/\tcost \S+\tfiles 1\t\S+ to \S+\tversion \S+\t[12] near Paris, France$/);
   });
 
   it('tell of drift: of the pane that is complete, and of an alarm in the history', async () => {

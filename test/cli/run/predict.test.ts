@@ -1,6 +1,7 @@
 import { expect } from 'chai';
 import { parse } from 'csv-parse/sync';
-import { Sandbox } from './sandbox.ts';
+import type { Place } from '../../../src/geo/place.ts';
+import { COMMANDS_MS, Sandbox } from './sandbox.ts';
 
 const HEADER = 'timepoint,deviceId,acceloX,acceloY,acceloZ,longitude,latitude,locked';
 const SWAPPED = 'timepoint,deviceId,acceloX,acceloY,acceloZ,latitude,longitude,locked';
@@ -16,7 +17,7 @@ interface Told {
     readonly id: number;
     readonly longitude: number;
     readonly latitude: number;
-    readonly place: string | null;
+    readonly place: Place | null;
   };
   readonly distanceKm: number;
   readonly marginKm: number | null;
@@ -30,7 +31,7 @@ function toldOf(stdout: string): readonly Told[] {
 }
 
 describe('geoflock predict', function () {
-  this.timeout(60_000);
+  this.timeout(COMMANDS_MS);
   let box: Sandbox;
 
   before(() => {
@@ -54,12 +55,12 @@ describe('geoflock predict', function () {
     const text = await box.ask(['predict', '55', '45']);
     expect([text.code, text.stderr]).to.deep.equal([0, '']);
     expect(text.stdout).to.match(
-      /^cluster {3}\d\nat {8}60\.0000 60\.0000\ndistance {2}1,7\d\d\.\d+ km\nmargin {4}\S+ km to the second nearest\n$/,
+      /^cluster {3}\d\nat {8}60\.0000 60\.0000, near .+, Russia\ndistance {2}1,7\d\d\.\d+ km\nmargin {4}\S+ km to the second nearest\n$/,
     );
     const json = await box.ask(['predict', '--json', '55', '45']);
     const told = JSON.parse(json.stdout) as Told;
     expect(told).to.deep.include({ longitude: 55, latitude: 45 });
-    expect(told.cluster.place).to.equal(null);
+    expect(told.cluster.place?.countryCode).to.equal('RU');
     expect(told.cluster.longitude).to.be.closeTo(60, 1e-9);
     expect(told.distanceKm).to.be.closeTo(1_700, 60);
     const file = await box.ask(['predict', '55', '45', '--json', '--model', 'report/model.json']);
@@ -120,11 +121,17 @@ describe('geoflock predict', function () {
     const json = await box.ask(['predict', '--json'], {}, input);
     const rows = parse(csv.stdout, {
       columns: true,
-      cast: (text, { header }) => (header ? text : text === '' ? null : Number(text)),
+      cast: (text, { column, header }) => (header || column === 'place' ? text : Number(text)),
     });
     expect(rows).to.deep.equal(
       toldOf(json.stdout).map(({ cluster: { id, latitude, longitude, place }, ...rest }) => {
-        return { ...rest, cluster: id, clusterLongitude: longitude, clusterLatitude: latitude, place };
+        return {
+          ...rest,
+          cluster: id,
+          clusterLongitude: longitude,
+          clusterLatitude: latitude,
+          place: place?.text ?? '',
+        };
       }),
     );
   });
