@@ -15,7 +15,7 @@ const HEIGHT = 480;
 const MARGIN = 14;
 const DOTS = { least: 3, most: 12 };
 /** Fainter regions could not be told from none, darker ones would hide the land. */
-const SHADES = { least: 0.12, most: 0.85 };
+const SHADES = { least: 0.05, most: 0.85, contrast: 1.6 };
 const DEGREES = 180 / Math.PI;
 /** Of the way from a region's corner to its center. */
 const DRAWN_IN = 1e-5;
@@ -92,7 +92,8 @@ export function shadeLegend(regions: readonly RegionRows[]): string {
 
 /** By the logarithm: a few regions have most of the rows. */
 function opacityOf(rows: number, most: number): number {
-  return SHADES.least + (SHADES.most - SHADES.least) * (Math.log1p(rows) / Math.log1p(most));
+  const share = (Math.log1p(rows) / Math.log1p(most)) ** SHADES.contrast;
+  return SHADES.least + (SHADES.most - SHADES.least) * share;
 }
 
 function labelOf({ id, place }: NamedCluster): string {
