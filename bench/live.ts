@@ -14,7 +14,8 @@
  */
 import { monitorEventLoopDelay, performance } from 'node:perf_hooks';
 import { parseArgs } from 'node:util';
-import { BackgroundSearch, SLICE_MS } from '../src/actors/centroid-aggregator/background-search.ts';
+import { BackgroundSearch } from '../src/actors/centroid-aggregator/background-search.ts';
+import { SLICE_MS } from '../src/actors/in-slices.ts';
 import { BackgroundTurns } from '../src/actors/centroid-aggregator/background-turns.ts';
 import {
   DecodedSummaries,

@@ -1,5 +1,5 @@
 import type { Configuration } from './config/schema.ts';
-import type { DriftOptions } from './clustering/drift-at.ts';
+import type { DriftOptions, ModelSettings } from './clustering/drift-at.ts';
 import type { ModelOptions } from './clustering/model.ts';
 import type { TimeOptions } from './clustering/model-time.ts';
 import { finestPaneMs, type PaneGrid, paneGrid } from './clustering/panes.ts';
@@ -30,7 +30,7 @@ export function timeOptionsOf({ halfLife, window }: Configuration['clustering'])
 const PANES_OF_THE_SHORT_MODEL = 3;
 
 /** How the configuration wants drift to be looked at; undefined: not at all, for it cannot where time is not kept. */
-export function driftOptionsOf(
+function driftOptionsOf(
   configuration: Pick<Configuration, 'clustering' | 'regions'>,
 ): DriftOptions | undefined {
   const { algorithm, drift } = configuration.clustering;
@@ -40,7 +40,23 @@ export function driftOptionsOf(
   return enabled && algorithm === 'summary' ? { paneMs, windowMs: panes * paneMs } : undefined;
 }
 
-/** How the configuration wants models to be made. */
+/**
+ * How the configuration wants models to be made.
+ * @param asked of which rows instead, as far as that is given.
+ */
+export function modelSettingsOf(
+  configuration: Pick<Configuration, 'clustering' | 'regions'>,
+  asked: TimeOptions = {},
+): ModelSettings {
+  const { clustering } = configuration;
+  return {
+    model: modelOptionsOf(clustering),
+    time: { ...timeOptionsOf(clustering), ...asked },
+    drift: driftOptionsOf(configuration),
+  };
+}
+
+/** How the configuration wants the centers to be searched. */
 export function modelOptionsOf(clustering: Configuration['clustering']): ModelOptions {
   const { features, k, kMax, kMin, seed, seeds } = clustering;
   return { k: k === 'auto' ? { kMin, kMax } : k, seed, seedings: seeds, searchFeatures: features };

@@ -24,7 +24,7 @@
 import type { Broker } from '../broker/broker.ts';
 import type { NamedModel } from '../clustering/geojson.ts';
 import type { Configuration } from '../config/schema.ts';
-import { driftOptionsOf, modelOptionsOf, timeOptionsOf } from '../clustering-options.ts';
+import { modelSettingsOf } from '../clustering-options.ts';
 import { regionAlgorithmOf } from '../region-algorithm.ts';
 import { TOPIC_LAYOUT } from '../rows/kernel.ts';
 import { maxTopicLineBytes } from '../rows/topic-line.ts';
@@ -95,7 +95,7 @@ export function startTopology(
   configuration: Configuration,
   options: TopologyOptions,
 ): Topology {
-  const { clustering, connections: limits, input, regions, source, topics: topicSettings } = configuration;
+  const { connections: limits, input, regions, source, topics: topicSettings } = configuration;
   const topics = topicNames(topicSettings);
   const groups = groupNames(topicSettings);
   const { partitions } = topicSettings;
@@ -129,9 +129,7 @@ export function startTopology(
       topics,
       partitions,
       group: groups.models,
-      model: modelOptionsOf(clustering),
-      time: timeOptionsOf(clustering),
-      drift: driftOptionsOf(configuration),
+      ...modelSettingsOf(configuration),
       made: { version: packageVersion(), regions: regionsOf(configuration) },
       reportDirectory: configuration.report.directory,
       reporter,

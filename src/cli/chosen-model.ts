@@ -1,9 +1,9 @@
 import { readFile } from 'node:fs/promises';
-import { modelAt, type ModelSettings } from '../actors/models/model-at.ts';
+import { modelAt } from '../actors/models/model-at.ts';
 import { lastPublishedModel } from '../actors/models/published-models.ts';
 import type { NamedModel } from '../clustering/geojson.ts';
 import { ModelFileError, parseModel } from '../clustering/model-file.ts';
-import { driftOptionsOf, modelOptionsOf, timeOptionsOf } from '../clustering-options.ts';
+import { modelSettingsOf } from '../clustering-options.ts';
 import type { Configuration } from '../config/schema.ts';
 import { nameModel } from '../places/places.ts';
 import { EXIT_FAILURE, EXIT_OK, type Output } from './usage.ts';
@@ -35,7 +35,7 @@ export async function chosenModel(
           const built =
             asOf === undefined
               ? (await lastPublishedModel(state))?.model
-              : (await modelAt(state, settingsAt(configuration, asOf))).model;
+              : (await modelAt(state, modelSettingsOf(configuration, { asOf }))).model;
           if (built === undefined) {
             const remedy = '`geoflock run` publishes them, also with --once';
             return failed(output, `no model is published yet: ${remedy}`);
@@ -47,15 +47,6 @@ export async function chosenModel(
           model = read;
         });
   return model === undefined || code !== EXIT_OK ? { kind: 'none', code } : { kind: 'model', model };
-}
-
-function settingsAt(configuration: Configuration, asOf: number): ModelSettings {
-  const { clustering } = configuration;
-  return {
-    model: modelOptionsOf(clustering),
-    time: { ...timeOptionsOf(clustering), asOf },
-    drift: driftOptionsOf(configuration),
-  };
 }
 
 async function readModelFile(

@@ -25,8 +25,7 @@ export interface DemoOptions {
 
 /** A new file of the generator comes this often. */
 const FILE_EVERY_MS = 2_000;
-/** A city for each cluster that is asked for, the largest of the world that are far from each other. */
-/** As many cities as clusters, where their number is given. */
+/** As many cities as clusters, where their number is given: the largest that are far from each other. */
 const CROWD = { cities: 12, apartKm: 1_500, devices: 50_000, noise: 0.001 };
 const TABLE_EVERY_MS = 500;
 const LINE_EVERY_MS = 2_000;

@@ -1,18 +1,16 @@
 import { clusterAreas } from '../clustering/areas.ts';
-import { type NamedModel, serializeGeoJson, serializeModel } from '../clustering/geojson.ts';
-import { serializeClustersCsv } from '../clustering/model-csv.ts';
-import { serializePmml } from '../clustering/pmml.ts';
+import { serializeGeoJson } from '../clustering/geojson.ts';
+import type { ModelFormat } from '../clustering/model-formats.ts';
+import { modelText } from '../clustering/model-text.ts';
 import type { Configuration } from '../config/schema.ts';
-import { replaceFile } from '../actors/reporter/replace-file.ts';
 import { packageVersion } from '../version.ts';
 import { chosenModel, type ModelChoice } from './chosen-model.ts';
-import { EXIT_FAILURE, EXIT_OK, type Output } from './usage.ts';
-
-export type ExportFormat = 'geojson' | 'json' | 'csv' | 'pmml';
+import { EXIT_FAILURE, type Output } from './usage.ts';
+import { writeResult } from './write-result.ts';
 
 export interface ExportOptions extends ModelChoice {
-  readonly format: ExportFormat;
-  /** With a polygon a cluster, in GeoJSON. */
+  readonly format: ModelFormat;
+  /** With a polygon a cluster: GeoJSON only. */
   readonly areas: boolean;
   /** Undefined: stdout. */
   readonly to: string | undefined;
@@ -29,35 +27,12 @@ export async function exportCommand(
     return chosen.code;
   }
   const { model } = chosen;
-  if (format === 'pmml' && model.clusters.length === 0) {
+  const text = areas
+    ? serializeGeoJson(model, clusterAreas(model))
+    : modelText(model, format, packageVersion());
+  if (text === undefined) {
     output.err('geoflock: the model has no clusters: PMML has no word for that\n');
     return EXIT_FAILURE;
   }
-  const text = textOf(model, format, areas);
-  if (to === undefined) {
-    output.out(text);
-    return EXIT_OK;
-  }
-  try {
-    await replaceFile(to, text);
-    return EXIT_OK;
-  } catch (error) {
-    output.err(
-      `geoflock: ${to} cannot be written: ${error instanceof Error ? error.message : String(error)}\n`,
-    );
-    return EXIT_FAILURE;
-  }
-}
-
-function textOf(model: NamedModel, format: ExportFormat, areas: boolean): string {
-  switch (format) {
-    case 'geojson':
-      return serializeGeoJson(model, areas ? clusterAreas(model) : []);
-    case 'json':
-      return serializeModel(model);
-    case 'csv':
-      return serializeClustersCsv(model);
-    case 'pmml':
-      return serializePmml(model, packageVersion());
-  }
+  return await writeResult(text, to, output);
 }

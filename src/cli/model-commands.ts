@@ -1,5 +1,5 @@
 import { type Command, Option } from 'commander';
-import type { ExportFormat } from './export.ts';
+import { MODEL_FORMATS, type ModelFormat } from '../clustering/model-formats.ts';
 import { addStateFlags, loadSettings, type SettingFlags } from './settings.ts';
 import { degreesArgument, examples, type Output, timeArgument, UsageError } from './usage.ts';
 
@@ -67,19 +67,17 @@ export function addPredict(program: Command, output: Output, finish: Finish): vo
 }
 
 interface ExportFlags extends ChoiceFlags {
-  readonly format: ExportFormat;
+  readonly format: ModelFormat;
   readonly areas?: boolean;
   readonly output?: string;
 }
-
-const FORMATS: readonly ExportFormat[] = ['geojson', 'json', 'csv', 'pmml'];
 
 export function addExport(program: Command, output: Output, finish: Finish): void {
   addModelFlags(
     program
       .command('export')
       .description('a model in a form that maps, notebooks and scoring engines read')
-      .addOption(new Option('--format <format>', 'its form').choices(FORMATS).makeOptionMandatory())
+      .addOption(new Option('--format <format>', 'its form').choices(MODEL_FORMATS).makeOptionMandatory())
       .option('--areas', 'with the circle of the radius of each cluster as polygon (geojson)')
       .option('--output <file>', 'write a file, as a whole, in the place of stdout'),
   )

@@ -5,7 +5,7 @@ import { type NamedCluster, type NamedModel, serializeModel } from '../clusterin
 import type { TimeOptions } from '../clustering/model-time.ts';
 import type { Configuration } from '../config/schema.ts';
 import { NO_CHOICE_OF_K } from '../config/streaming-kmeans-schema.ts';
-import { driftOptionsOf, modelOptionsOf, timeOptionsOf } from '../clustering-options.ts';
+import { modelSettingsOf } from '../clustering-options.ts';
 import { packageVersion } from '../version.ts';
 import { lineageInShort, lineageText } from './lineage-text.ts';
 import type { Place } from '../geo/place.ts';
@@ -37,11 +37,11 @@ export async function showModelCommand(
     return EXIT_USAGE;
   }
   return await withState(configuration, output, async (state) => {
-    const options = modelOptionsOf(k === undefined ? clustering : { ...clustering, k });
+    const asked = k === undefined ? configuration : { ...configuration, clustering: { ...clustering, k } };
+    const { model: options, ...rest } = modelSettingsOf(asked, time);
     const settings = {
+      ...rest,
       model: k === undefined ? options : { ...options, fixedBy: `--k ${String(k)}` },
-      time: { ...timeOptionsOf(clustering), ...time },
-      drift: driftOptionsOf(configuration),
     };
     const { model: built, nextOffsets, span } = await modelAt(state, settings);
     const made = { ...settings, version: packageVersion(), regions: regionsOf(configuration) };

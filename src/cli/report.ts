@@ -1,16 +1,17 @@
+import { inSlices } from '../actors/in-slices.ts';
 import { modelAt } from '../actors/models/model-at.ts';
 import { collectReport } from '../actors/reporter/collect-report.ts';
-import { type Format, FORMATS } from '../actors/reporter/formats.ts';
-import { replaceFile } from '../actors/reporter/replace-file.ts';
+import { type ReportFormat, reportText } from '../actors/reporter/formats.ts';
 import type { TimeOptions } from '../clustering/model-time.ts';
-import { driftOptionsOf, modelOptionsOf, timeOptionsOf } from '../clustering-options.ts';
+import { modelSettingsOf } from '../clustering-options.ts';
 import type { Configuration } from '../config/schema.ts';
 import { packageVersion } from '../version.ts';
-import { EXIT_OK, type Output } from './usage.ts';
+import type { Output } from './usage.ts';
 import { withState } from './with-state.ts';
+import { writeResult } from './write-result.ts';
 
 export interface ReportOptions {
-  readonly format: Extract<Format, 'html' | 'md'>;
+  readonly format: ReportFormat;
   /** File to write it to; standard output without. */
   readonly to: string | undefined;
   readonly time: TimeOptions;
@@ -22,21 +23,10 @@ export async function reportCommand(
   { format, time, to }: ReportOptions,
   output: Output,
 ): Promise<number> {
-  const { clustering, regions } = configuration;
   return await withState(configuration, output, async (state) => {
-    const { model } = await modelAt(state, {
-      model: modelOptionsOf(clustering),
-      time: { ...timeOptionsOf(clustering), ...time },
-      drift: driftOptionsOf(configuration),
-    });
-    const data = await collectReport(state, { model, level: regions.level, version: packageVersion() });
-    const text = FORMATS[format](data);
-    if (to === undefined) {
-      output.out(text);
-    } else {
-      await replaceFile(to, text);
-      output.err(`written to ${to}\n`);
-    }
-    return EXIT_OK;
+    const { model } = await modelAt(state, modelSettingsOf(configuration, time));
+    const { level } = configuration.regions;
+    const data = await collectReport(state, { model, level, version: packageVersion() });
+    return await writeResult(await inSlices(reportText(data, format), state), to, output);
   });
 }

@@ -2,6 +2,7 @@ import type { CellAddress } from '../geo/s2.ts';
 import type { UnitVector } from '../geo/sphere.ts';
 import { CellRivals, Descent, type Patch, patchOf } from './cell-rivals.ts';
 import { greatestExcess, greatestExcessOfAny, type Lead } from './excess.ts';
+import { OPERATIONS, ROUNDING } from './rounding.ts';
 import type { Steps } from './slices.ts';
 
 /** Between these lies the cost of the raw rows: of each its squared chord to the nearest of the centers. */
@@ -50,10 +51,6 @@ export interface CostSource {
   readonly factor?: number;
 }
 
-/** Relative error of one rounded operation on doubles. */
-const ROUNDING = 2 ** -53;
-/** Neither a merge of two features nor a term here takes so many rounded operations on any one value. */
-const OPERATIONS = 16;
 /** Centers nearer to each other than this are one, and a feature's cost is not known better. */
 const UNDERFLOW = 1e-60;
 /** Distances between two yields: about half a millisecond. */

@@ -1,6 +1,6 @@
 import { bicOf, DIMENSIONS } from './bic.ts';
 import { type FeatureColumns, FEATURES_PER_STEP } from './features.ts';
-import { assignFeatures, searchCenters, type SearchResult } from './kmeans.ts';
+import { assignFeatures, DEFAULT_SEEDINGS, searchCenters, type SearchResult } from './kmeans.ts';
 import { allocateCenters, type Centers } from './kmeans-passes.ts';
 import type { Steps } from './slices.ts';
 
@@ -55,7 +55,6 @@ export const STAY_GAIN = 0.01;
 const STAY_BIC = 10;
 /** Seedings of a k that is only surveyed, beside the start from the centers of the k below. */
 const SURVEY_SEEDINGS = 1;
-const DEFAULT_SEEDINGS = 4;
 
 interface Candidate extends KPoint {
   readonly centers: Centers;

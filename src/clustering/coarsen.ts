@@ -2,15 +2,13 @@ import { CellWalk } from './cell-walk.ts';
 import { FeatureList } from './feature-list.ts';
 import type { FeatureColumns } from './features.ts';
 import type { LayeredRegion } from './layers.ts';
-import { mergeRuns } from './runs.ts';
+import { LEAST_SHARE, mergeRuns } from './runs.ts';
 import type { Steps } from './slices.ts';
 
 /** Cells between two yields: some 100 ns each. */
 const CELLS_PER_STEP = 4096;
 /** Of the features that may be so many are aimed at, as the next model's may be a few more. */
 const AIM = 0.8;
-/** Cells with a lesser share of all SSE are not told apart, unless all are. */
-const LEAST_SHARE = 1e-18;
 
 export interface Coarsened {
   readonly features: FeatureColumns;
@@ -39,7 +37,8 @@ export function* coarsen(regions: readonly LayeredRegion[], most: number, before
       total += sse;
     }
   }
-  let sseBound = before ?? 0;
+  // From the total on all bounds give the same.
+  let sseBound = Math.min(before ?? 0, total);
   let features = yield* cellsWithin(regions, sseBound, most);
   if (features === undefined && sseBound === 0) {
     sseBound = (roots / (AIM * most)) ** 2;

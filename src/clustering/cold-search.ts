@@ -1,5 +1,5 @@
 import { chooseK, type KPoint } from './choose-k.ts';
-import { searchCenters, type SearchResult } from './kmeans.ts';
+import { DEFAULT_SEEDINGS, searchCenters, type SearchResult } from './kmeans.ts';
 import type { ModelFeatures } from './model-features.ts';
 import type { Steps } from './slices.ts';
 
@@ -42,7 +42,7 @@ export interface ColdResult extends SearchResult {
  */
 export function* coldSearch(
   { coarse, effectiveRows }: Pick<ModelFeatures, 'coarse' | 'effectiveRows'>,
-  { fixedBy, k, seed = 1, seedings = 4 }: SearchSettings,
+  { fixedBy, k, seed = 1, seedings = DEFAULT_SEEDINGS }: SearchSettings,
   before?: number,
 ): Steps<ColdResult> {
   if (typeof k === 'number') {

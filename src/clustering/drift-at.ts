@@ -1,8 +1,7 @@
 import { coldSearch } from './cold-search.ts';
 import { type Drift, driftOf, toldDrift, unjudged } from './drift.ts';
 import type { Centers } from './kmeans-passes.ts';
-import { centersOf } from './live-model.ts';
-import { clustersOf, type Model, type ModelOptions } from './model.ts';
+import { centersOf, clustersOf, type Model, type ModelOptions } from './model.ts';
 import { type ModelFeatures, modelFeatures } from './model-features.ts';
 import {
   type CountedPane,
@@ -21,10 +20,16 @@ export interface DriftOptions {
   readonly windowMs: number;
 }
 
-/** Of what the models are that are compared. */
-export interface DriftModels {
+/** Of what a model is, and how it is made. */
+export interface ModelSettings {
   readonly model: ModelOptions;
   readonly time: TimeOptions;
+  /** Undefined: drift is not looked at. */
+  readonly drift: DriftOptions | undefined;
+}
+
+/** Of what the models are that are compared. */
+export interface DriftModels extends ModelSettings {
   readonly drift: DriftOptions;
 }
 
@@ -84,7 +89,7 @@ export function* driftAt(
 export function* withDrift(
   model: Model,
   panes: readonly PlacedPane[],
-  settings: Omit<DriftModels, 'drift'> & { readonly drift: DriftOptions | undefined },
+  settings: ModelSettings,
 ): Steps<Model> {
   const { drift, model: options, time } = settings;
   if (drift === undefined) {

@@ -7,9 +7,8 @@ import { FeatureTree } from './feature-tree.ts';
 import { MIN_FEATURE_LIMIT } from './feature-tree-format.ts';
 import { UNIT_TOLERANCE } from './features.ts';
 import type { FeatureSource } from './model-features.ts';
+import { ROUNDING } from './rounding.ts';
 
-/** Relative error of one rounded operation on doubles. */
-const ROUNDING = 2 ** -53;
 /** Whatever was rounded on the way of a row into a center: in steps of `ROUNDING`, of vectors no longer than 1. */
 const ROUNDED_PER_ROW = 32;
 /** The same for a batch: the halves of a split cluster are moved apart. */

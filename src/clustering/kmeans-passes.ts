@@ -1,3 +1,4 @@
+import type { UnitVector } from '../geo/sphere.ts';
 import type { FeatureColumns } from './features.ts';
 
 /**
@@ -5,6 +6,9 @@ import type { FeatureColumns } from './features.ts';
  * columns that it is given, adding in index order: cutting a pass into ranges changes no bit.
  * Distances are differences squared, never |a|^2 - 2ab + |b|^2: at 1 m apart that cancels to nothing.
  */
+
+/** Distance evaluations between two yields: an eighth of a millisecond, and 15 before the engine compiles them. */
+export const EVALUATIONS_PER_STEP = 50_000;
 
 export interface Centers {
   readonly count: number;
@@ -35,6 +39,16 @@ export function allocateCenters(capacity: number): Centers {
     y: new Float64Array(capacity),
     z: new Float64Array(capacity),
   };
+}
+
+export function centersAt(vectors: readonly UnitVector[]): Centers {
+  const centers = allocateCenters(vectors.length);
+  for (const [c, [x, y, z]] of vectors.entries()) {
+    centers.x[c] = x;
+    centers.y[c] = y;
+    centers.z[c] = z;
+  }
+  return centers;
 }
 
 export function allocateAssignment(features: number, centers: number): Assignment {

@@ -7,13 +7,14 @@ import {
   assignRange,
   type Centers,
   clearSums,
+  EVALUATIONS_PER_STEP,
   firstAbove,
   lowerRange,
   potentialRange,
 } from './kmeans-passes.ts';
 import { type Blocks, blocksOf, FEATURES_PER_BLOCK, Rivals } from './kmeans-blocks.ts';
 import { createRandom, type Random } from './random.ts';
-import { improveBySwaps } from './swaps.ts';
+import { improveBySwaps, type Solution } from './swaps.ts';
 import type { Steps } from './slices.ts';
 
 export interface SearchOptions {
@@ -36,9 +37,8 @@ export interface SearchResult {
   readonly cost: number;
 }
 
-const DEFAULT_SEEDINGS = 4;
-/** Distance evaluations between two yields: an eighth of a millisecond, and 15 before the engine compiles them. */
-const EVALUATIONS_PER_STEP = 50_000;
+/** Starts of a search where nobody says how many. */
+export const DEFAULT_SEEDINGS = 4;
 /** To come below a cost is hopeless when so many steps like the last would not do. */
 const PATIENCE = 4;
 /** Far above what data needs; a bound on pathological inputs. */
@@ -137,13 +137,13 @@ class Search {
     this.cumulative = new Float64Array(features.count);
   }
 
-  *run(random: Random, start: Centers | undefined): Steps<SearchResult> {
+  *run(random: Random, start: Centers | undefined): Steps<Solution> {
     const seeded = yield* this.seed(random, start);
     return yield* this.iterate(seeded);
   }
 
   /** The same or better, by swaps of centers. */
-  *improve(found: SearchResult, random: Random): Steps<SearchResult> {
+  *improve(found: Solution, random: Random): Steps<Solution> {
     if (found.centers.count === 1) {
       return found;
     }
@@ -209,7 +209,7 @@ class Search {
    * Lloyd's iteration, in place; stops when no feature moves or rounding ends the descent, or when it would hardly
    * come below a cost.
    */
-  private *iterate(centers: Centers, below = Infinity): Steps<SearchResult> {
+  private *iterate(centers: Centers, below = Infinity): Steps<Solution> {
     const { assignment } = this;
     assignment.cluster.fill(-1);
     let before = Infinity;

@@ -1,11 +1,8 @@
 import type { FeatureTree } from './feature-tree.ts';
 import { type Layer, type LayeredRegion, layerOf, mergedLayer } from './layers.ts';
+import { OPERATIONS, ROUNDING } from './rounding.ts';
 import type { Steps } from './slices.ts';
 
-/** Relative error of one rounded operation on doubles. */
-const ROUNDING = 2 ** -53;
-/** Rounded operations on a weight beside those of the merges. */
-const OPERATIONS = 16;
 /** Factors that are in this proportion to those before, but for so much of it, have changed in proportion. */
 const TOLERANCE = 1e-12;
 /** Layers of a region beside its base, for each partition: the newest pane, and one that has just been it. */

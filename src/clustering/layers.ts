@@ -43,8 +43,9 @@ export function mergedLayer(trees: readonly FeatureTree[], factors: readonly num
       }
     }
   }
+  // No more rows come to it: room for them would be kept in vain.
   return summed(
-    { roots, nodes },
+    { roots: nodes.trim(roots), nodes },
     trees.reduce((rows, tree) => rows + tree.totalWeight(), 0),
   );
 }
@@ -57,21 +58,15 @@ function overlay(
   given: number,
   factor: number,
 ): number {
-  const { pending } = into;
   const { children, features } = from;
-  const at = given * NODE_DOUBLES;
-  pending[0] = factor * (features[at] as number);
-  pending[1] = features[at + 1] as number;
-  pending[2] = features[at + 2] as number;
-  pending[3] = features[at + 3] as number;
-  pending[4] = factor * (features[at + 4] as number);
   let own = node;
   if (own === 0) {
     into.ensureRoom(Infinity);
+    into.pending.fill(0);
     own = into.create();
-  } else {
-    into.merge(own, Infinity);
   }
+  // One of weight 0 takes any.
+  mergeFeature(into.features, own * NODE_DOUBLES, features, given * NODE_DOUBLES, factor);
   for (let quadrant = 0; quadrant < 4; quadrant++) {
     const child = children[(given << 2) + quadrant] as number;
     if (child !== 0) {

@@ -15,7 +15,7 @@ import {
   type Standing,
   warmSearch,
 } from './live-k.ts';
-import { type Cluster, type Model, type ModelOptions, modelOf } from './model.ts';
+import { centersOf, type Model, type ModelOptions, modelOf } from './model.ts';
 import { liveFeatures, type ModelFeatures, modelFeatures, type ModelSource } from './model-features.ts';
 import type { Steps } from './slices.ts';
 
@@ -50,7 +50,8 @@ const LEAST_REACH_KM = 1;
 
 /**
  * The model that follows `before`, the last live one: its centers go on where they can, and so do the ids
- * of its clusters. Without one it is the canonical model. A pure function of the arguments.
+ * of its clusters. Without one it is the canonical model. A pure function of the arguments, but for the last bits,
+ * which depend on what the cache has seen before.
  *
  * The centers before are moved by Lloyd's iteration to where the rows are now. Those of a search from
  * nothing take their place only when they cost less by more than STAY_GAIN: clusters that are as good as others
@@ -61,7 +62,7 @@ const LEAST_REACH_KM = 1;
  * Where k is to be chosen from a range it is as it was, until a candidate with another one is clearly better
  * (`followK`).
  * @param cache what the live models before have found out about the same trees
- * @throws RangeError when the sources are not in strictly ascending (region, partition) order.
+ * @throws RangeError when the sources are not in strictly ascending (region, partition, pane) order.
  */
 export function* liveModelSteps(
   sources: readonly ModelSource[],
@@ -172,18 +173,6 @@ function* chosenCenters(
   const followed = yield* followK(features, options, range, start, before, candidate);
   const { bic, centers, cost, k, kChoice } = followed;
   return { centers, k, kChoice, unsearched: { features: coarse, cost, standing: { k, bic, effectiveRows } } };
-}
-
-/** The centers of a model, at most so many of the first. */
-export function centersOf(
-  model: { readonly clusters: readonly Pick<Cluster, 'center'>[] } | undefined,
-  most = Infinity,
-): Centers {
-  const centers = (model?.clusters ?? []).slice(0, most).map(({ center }) => center);
-  const [x, y, z] = [0, 1, 2].map((axis) =>
-    Float64Array.from(centers, (center) => center[axis] as number),
-  ) as [Float64Array, Float64Array, Float64Array];
-  return { count: centers.length, x, y, z };
 }
 
 /** For each cluster before the flows to the new ones, the heaviest first, of equals that to the nearest. */

@@ -40,7 +40,7 @@ export interface ModelFeatures {
   readonly sources: readonly ModelSource[];
   /** Number of independent rows that the sources are worth. */
   readonly effectiveRows: number;
-  /** All features, unless they are too many. */
+  /** All features, unless they are too many, or the rows come by regions of layers. */
   readonly all: FeatureColumns | undefined;
   /** The same, as few as the search can afford. */
   readonly coarse: FeatureColumns;

@@ -6,7 +6,7 @@ import { coldSearch, type KRecord, type SearchSettings } from './cold-search.ts'
 import type { ModelDrift } from './drift.ts';
 import { type FeatureColumns, FEATURES_PER_STEP } from './features.ts';
 import { assignFeatures } from './kmeans.ts';
-import type { Centers } from './kmeans-passes.ts';
+import { type Centers, centersAt } from './kmeans-passes.ts';
 import type { LayeredRegion } from './layers.ts';
 import { type FeatureLimits, type ModelFeatures, modelFeatures, type ModelSource } from './model-features.ts';
 import type { ModelTime } from './model-time.ts';
@@ -57,6 +57,14 @@ const NO_DIRECTION = 1e-9;
 /** Squared lengths this near to 1 are 1 but for rounding. */
 const UNIT_ROUNDING = 1e-15;
 
+/** The centers of a model, at most so many of the first; none without a model. */
+export function centersOf(
+  model: { readonly clusters: readonly Pick<Cluster, 'center'>[] } | undefined,
+  most = Infinity,
+): Centers {
+  return centersAt((model?.clusters ?? []).slice(0, most).map(({ center }) => center));
+}
+
 /** `modelSteps` in one go. */
 export function buildModel(sources: Iterable<ModelSource>, options: ModelOptions): Model {
   return finish(modelSteps(sources, options));
@@ -66,7 +74,7 @@ export function buildModel(sources: Iterable<ModelSource>, options: ModelOptions
  * The canonical model: the global clusters of all regions' features, coarsened to what the search can
  * afford and searched without knowledge of any model before. A pure function of the arguments; the order
  * of the sources is part of them, and checked.
- * @throws RangeError when the sources are not in strictly ascending (region, partition) order.
+ * @throws RangeError when the sources are not in strictly ascending (region, partition, pane) order.
  */
 export function* modelSteps(sources: Iterable<ModelSource>, options: ModelOptions): Steps<Model> {
   const features = yield* modelFeatures(sources, options);

@@ -2,7 +2,7 @@ import { latitude, longitude } from '../geo/axes.ts';
 import { unitVector } from '../geo/sphere.ts';
 import type { Model } from './model.ts';
 import type { NamedCluster, NamedModel } from './geojson.ts';
-import { predict } from './predict.ts';
+import { Predictor } from './predict.ts';
 
 /** Degrees to radians. */
 const RADIANS = Math.PI / 180;
@@ -118,6 +118,7 @@ function clusterElement(cluster: NamedCluster): readonly string[] {
 
 function verification(model: Model): readonly string[] {
   const fields = ['longitude', 'latitude', 'cluster'];
+  const predictor = new Predictor(model);
   const records = VERIFIED.filter(([east, north]) => isClear(model, east, north));
   if (records.length === 0) {
     return [];
@@ -129,7 +130,7 @@ function verification(model: Model): readonly string[] {
     '      </VerificationFields>',
     '      <InlineTable>',
     ...records.map(([longitude, latitude]) => {
-      const cluster = predict(model, longitude, latitude).id;
+      const cluster = predictor.predict(longitude, latitude).id;
       const cells = [longitude, latitude, cluster].map((value, column) => {
         const name = fields[column] as string;
         return `<${name}>${String(value)}</${name}>`;

@@ -1,6 +1,7 @@
 import { latitude, longitude } from '../geo/axes.ts';
 import type { Place } from '../geo/place.ts';
 import { EARTH_RADIUS_KM, fillUnitVectors, unitVector } from '../geo/sphere.ts';
+import { allocateCenters, type Centers, centersAt } from './kmeans-passes.ts';
 import type { Cluster } from './model.ts';
 
 /** What a prediction needs of a model: that of `model.json` will do. */
@@ -53,9 +54,9 @@ const BLOCK_ROWS = 1_024;
  */
 export class Predictor {
   readonly clusters: readonly PredictingCluster[];
-  private readonly centers: Columns;
+  private readonly centers: Centers;
   /** Where the clusters are, as unit vectors. */
-  private readonly places: Columns;
+  private readonly places: Centers;
 
   /** @throws RangeError for a model without clusters: there is nothing to predict. */
   constructor({ clusters }: PredictingModel) {
@@ -63,8 +64,8 @@ export class Predictor {
       throw new RangeError('the model has no clusters: no rows are counted in it');
     }
     this.clusters = clusters;
-    this.centers = columnsOf(clusters.map(({ center }) => center));
-    this.places = columnsOf(clusters.map(unitVector));
+    this.centers = centersAt(clusters.map(({ center }) => center));
+    this.places = centersAt(clusters.map(unitVector));
   }
 
   /** Fills `out` at `[from, to)` with the predictions of the positions (degrees) at the same indices. */
@@ -75,7 +76,7 @@ export class Predictor {
     from: number,
     to: number,
   ): void {
-    const points = allocate(Math.min(BLOCK_ROWS, to - from));
+    const points = allocateCenters(Math.min(BLOCK_ROWS, to - from));
     for (let start = from; start < to; start += BLOCK_ROWS) {
       const rows = Math.min(BLOCK_ROWS, to - start);
       const { x, y, z } = points;
@@ -162,24 +163,4 @@ export function allocatePredictions(rows: number): PredictionColumns {
     distanceKm: new Float64Array(rows),
     marginKm: new Float64Array(rows),
   };
-}
-
-interface Columns {
-  readonly x: Float64Array;
-  readonly y: Float64Array;
-  readonly z: Float64Array;
-}
-
-function allocate(count: number): Columns {
-  return { x: new Float64Array(count), y: new Float64Array(count), z: new Float64Array(count) };
-}
-
-function columnsOf(vectors: readonly (readonly [number, number, number])[]): Columns {
-  const columns = allocate(vectors.length);
-  vectors.forEach(([x, y, z], index) => {
-    columns.x[index] = x;
-    columns.y[index] = y;
-    columns.z[index] = z;
-  });
-  return columns;
 }

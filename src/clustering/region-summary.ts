@@ -94,8 +94,12 @@ export class RegionSummary implements RegionState {
         throw new FoldError(start, new InvalidPointError(`event time ${String(first)} is not finite`));
       }
       const pane = this.paneOf(first);
-      const end = this.endOfRun(pane, time, start, Math.min(to, start + pane.untilGrowth));
+      const growth = start + pane.untilGrowth;
+      const end = this.endOfRun(pane, time, start, Math.min(to, growth));
       this.insert(pane, x, y, z, time, start, end);
+      if (end === growth) {
+        pane.grow(this.features);
+      }
       start = end;
     }
   }
@@ -132,11 +136,7 @@ export class RegionSummary implements RegionState {
       }
       throw error;
     }
-    const grows = pane.untilGrowth === to - from;
     this.count(pane, time, from, to);
-    if (grows) {
-      pane.grow(this.features);
-    }
   }
 
   private count(pane: Pane, time: Float64Array, from: number, to: number): void {

@@ -6,7 +6,7 @@ const CHUNK = 16 * FEATURES_PER_STEP;
 /** Features of a patch: they are near each other where features come in the order of their cells. */
 const PATCH = 256;
 /** Runs with a lesser share of all SSE are not told apart. */
-const LEAST_SHARE = 1e-18;
+export const LEAST_SHARE = 1e-18;
 
 /**
  * At most `most` features that stand for the same rows as the given ones, more than those: of features that

@@ -1,10 +1,10 @@
 import type { FeatureColumns } from './features.ts';
-import { accumulate, type Centers, firstAbove } from './kmeans-passes.ts';
+import { accumulate, type Centers, EVALUATIONS_PER_STEP, firstAbove } from './kmeans-passes.ts';
 import type { Random } from './random.ts';
 import type { Steps } from './slices.ts';
 
 /** Centers, and the weighted squared distances to them: a cost without the features' own SSE. */
-interface Solution {
+export interface Solution {
   readonly centers: Centers;
   readonly cost: number;
 }
@@ -16,8 +16,6 @@ export type Iterate = (centers: Centers, below: number) => Steps<Solution>;
 const MOST_FAILURES = 10;
 /** Features drawn for each swap; the best is tried. */
 const CANDIDATES = 4;
-/** Distance evaluations between two yields. */
-const EVALUATIONS_PER_STEP = 50_000;
 /** A lesser share of the cost is no gain but rounding. */
 const LEAST_GAIN = 1e-9;
 

@@ -1,5 +1,6 @@
 import path from 'node:path';
 import { z } from 'zod';
+import { MODEL_FORMATS } from '../clustering/model-formats.ts';
 import {
   column,
   count,
@@ -35,7 +36,7 @@ const topicPrefix = text(
 );
 
 /** By the extensions of the files. */
-const EXPORT_FORMATS = ['html', 'md', 'json', 'geojson', 'csv', 'pmml'] as const;
+const EXPORT_FORMATS = ['html', 'md', ...MODEL_FORMATS] as const;
 
 const rowsAndBytes = {
   rows: count({ min: 1, max: 2 ** 31 }),

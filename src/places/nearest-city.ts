@@ -1,3 +1,4 @@
+import { centersAt } from '../clustering/kmeans-passes.ts';
 import { latitude, longitude, type Position } from '../geo/axes.ts';
 import { greatCircleKm, unitVector, type UnitVector } from '../geo/sphere.ts';
 import type { City } from './city.ts';
@@ -21,9 +22,7 @@ export function columnsOf(cities: readonly City[]): CityColumns {
   const vectors = cities.map((city) =>
     unitVector({ longitude: longitude(city.longitude), latitude: latitude(city.latitude) }),
   );
-  const [x, y, z] = [0, 1, 2].map((axis) =>
-    Float64Array.from(vectors, (vector) => vector[axis] as number),
-  ) as [Float64Array, Float64Array, Float64Array];
+  const { x, y, z } = centersAt(vectors);
   return { cities, x, y, z };
 }
 

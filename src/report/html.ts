@@ -1,19 +1,27 @@
+import type { Steps } from '../clustering/slices.ts';
 import { EARTH_RADIUS_KM } from '../geo/sphere.ts';
-import { choiceInWords, costInWords, driftInWords, eventInWords, timeInWords } from './in-words.ts';
+import { modelInWords } from './in-words.ts';
 import type { RejectedReason, ReportData } from './report-data.ts';
 import { STYLE } from './style.ts';
-import { escapeText, grouped, kmText, percent, positionText, timeText } from './text.ts';
+import {
+  clusterTable,
+  type Column,
+  curveTable,
+  examplesTable,
+  filesTable,
+  historyTable,
+  rejectedTable,
+  type Table,
+} from './tables.ts';
+import { escapeText, grouped, kmText, percent, timeText } from './text.ts';
 import { timeChart } from './time-chart.ts';
 import { shadeLegend, worldMap } from './world-map.ts';
-
-/** A cell of a table; numbers stand to the right. */
-type Cell = string | { readonly number: string } | { readonly code: string };
 
 /**
  * The report as one page that needs nothing else: no script, no font, no picture, no request. A policy in it
  * forbids them too, so that what a file name or a rejected row says stays text.
  */
-export function reportHtml(data: ReportData): string {
+export function* reportHtml(data: ReportData): Steps<string> {
   const made = `${timeText(data.madeAt)} UTC`;
   return [
     '<!doctype html>',
@@ -33,7 +41,7 @@ export function reportHtml(data: ReportData): string {
     '</header>',
     '<main>',
     tiles(data),
-    mapSection(data),
+    yield* mapSection(data),
     clusterSection(data),
     timeSection(data),
     rejectedSection(data),
@@ -65,10 +73,9 @@ function tiles({ files, model, regions, rows }: ReportData): string {
   return `<dl class="tiles">${items.join('')}</dl>`;
 }
 
-function mapSection({ level, model, regions }: ReportData): string {
-  const { clusters } = model;
+function* mapSection({ level, model, regions }: ReportData): Steps<string> {
   return section('Map', [
-    worldMap(level, regions, clusters),
+    yield* worldMap(level, regions, model.clusters),
     '<p class="legend"><span><span class="key dot"></span>a cluster, larger with more rows</span>' +
       '<span><span class="key circle"></span>its radius</span></p>',
     shadeLegend(regions),
@@ -76,43 +83,12 @@ function mapSection({ level, model, regions }: ReportData): string {
 }
 
 function clusterSection({ model }: ReportData): string {
-  const rows = model.clusters.map((cluster): Cell[] => [
-    { number: String(cluster.id) },
-    cluster.place?.text ?? '',
-    positionText(cluster),
-    { number: grouped(cluster.weight) },
-    { number: percent(cluster.share) },
-    { number: kmText(cluster.radiusKm) },
-  ]);
-  const heads: Cell[] = [
-    { number: 'id' },
-    'place',
-    'center',
-    { number: 'rows' },
-    { number: 'share' },
-    { number: 'radius, km' },
-  ];
+  const { clusters } = model;
   return section('Clusters', [
-    rows.length === 0 ? paragraph('No clusters: no rows are counted.') : table(heads, rows),
-    ...[...timeInWords(model), ...choiceInWords(model), ...driftInWords(model), costInWords(model)].map(
-      paragraph,
-    ),
-    curveTable(model),
+    clusters.length === 0 ? paragraph('No clusters: no rows are counted.') : tableHtml(clusterTable(model)),
+    ...modelInWords(model).map(paragraph),
+    tableHtml(curveTable(model)),
   ]);
-}
-
-/** What each number of clusters that was judged would cost; nothing where k was not chosen. */
-function curveTable({ k: chosen, kChoice }: ReportData['model']): string {
-  if (kChoice === undefined || kChoice.curve.length === 0) {
-    return '';
-  }
-  const rows = kChoice.curve.map(({ bic, cost, k }): Cell[] => [
-    { number: String(k) },
-    { number: cost.toPrecision(6) },
-    { number: bic.toFixed(1) },
-    k === chosen ? 'chosen' : '',
-  ]);
-  return table([{ number: 'k' }, { number: 'cost' }, { number: 'BIC' }, 'choice'], rows);
 }
 
 function timeSection({ rowsOverTime }: ReportData): string {
@@ -125,45 +101,29 @@ function timeSection({ rowsOverTime }: ReportData): string {
   ]);
 }
 
-function rejectedSection({ rejected }: ReportData): string {
-  if (rejected.length === 0) {
-    return section('Rejected rows', [paragraph('None.')]);
-  }
-  const rows = rejected.map(({ reason, rows: count }): Cell[] => [reason, { number: grouped(count) }]);
+function rejectedSection(data: ReportData): string {
+  const { rejected } = data;
   return section('Rejected rows', [
-    table(['reason', { number: 'rows' }], rows),
-    ...rejected.filter(({ examples }) => examples.length > 0).map(examplesOf),
+    rejected.length === 0 ? paragraph('None.') : tableHtml(rejectedTable(data)),
+    ...rejected.filter(({ examples }) => examples.length > 0).map(examplesHtml),
   ]);
 }
 
-function examplesOf({ examples, reason }: RejectedReason): string {
-  const rows = examples.map(({ message, row, where }): Cell[] => [where, { code: row }, message]);
-  return `<h3>${escapeText(reason)}, the last</h3>\n${table(['where', 'row', 'why'], rows)}`;
+function examplesHtml(reason: RejectedReason): string {
+  return `<h3>${escapeText(reason.reason)}, the last</h3>\n${tableHtml(examplesTable(reason))}`;
 }
 
-function filesSection({ files }: ReportData): string {
-  const rows = files.last.map(({ path, problem, read, rejected, state }): Cell[] => [
-    { code: path },
-    problem === undefined ? state : `${state}: ${problem}`,
-    { number: grouped(read) },
-    { number: grouped(rejected) },
-  ]);
-  const told = `${grouped(files.done)} done, ${grouped(files.failed)} failed`;
+function filesSection(data: ReportData): string {
+  const { done, failed, last } = data.files;
+  const told = `${grouped(done)} done, ${grouped(failed)} failed`;
   return section('Files', [
-    paragraph(rows.length === 0 ? told : `${told}. The last that changed:`),
-    rows.length === 0 ? '' : table(['file', 'state', { number: 'rows' }, { number: 'rejected' }], rows),
+    paragraph(last.length === 0 ? told : `${told}. The last that changed:`),
+    tableHtml(filesTable(data)),
   ]);
 }
 
-function historySection({ events }: ReportData): string {
-  if (events.length === 0) {
-    return '';
-  }
-  const rows = events.map(({ at, event }): Cell[] => {
-    const [about, ...what] = eventInWords(event);
-    return [timeText(at), about, what.join(', ')];
-  });
-  return section('History', [table(['published, UTC', 'of', 'what'], rows)]);
+function historySection(data: ReportData): string {
+  return data.events.length === 0 ? '' : section('History', [tableHtml(historyTable(data))]);
 }
 
 function section(title: string, parts: readonly string[]): string {
@@ -172,27 +132,32 @@ function section(title: string, parts: readonly string[]): string {
 }
 
 function paragraph(text: string): string {
-  return text === '' ? '' : `<p>${escapeText(text)}</p>`;
+  return `<p>${escapeText(text)}</p>`;
 }
 
-/** In a box that scrolls by itself, and can be reached by the keyboard for that. */
-function table(heads: readonly Cell[], rows: readonly (readonly Cell[])[]): string {
-  const head = heads.map((cell) => cellHtml('th scope="col"', cell)).join('');
-  const body = rows.map((row) => `<tr>${row.map((cell) => cellHtml('td', cell)).join('')}</tr>`);
+/** In a box that scrolls by itself, and can be reached by the keyboard for that; nothing without rows. */
+function tableHtml({ columns, rows }: Table): string {
+  if (rows.length === 0) {
+    return '';
+  }
+  const head = columns.map((column) => `<th scope="col"${classOf(column)}>${escapeText(column.head)}</th>`);
+  const body = rows.map((row) => {
+    const cells = columns.map((column, index) => cellHtml(column, row[index] as string));
+    return `<tr>${cells.join('')}</tr>`;
+  });
   return [
     '<div class="scroll" tabindex="0">',
-    `<table><thead><tr>${head}</tr></thead>`,
+    `<table><thead><tr>${head.join('')}</tr></thead>`,
     `<tbody>${body.join('\n')}</tbody></table>`,
     '</div>',
   ].join('\n');
 }
 
-function cellHtml(tag: 'td' | 'th scope="col"', cell: Cell): string {
-  const end = tag.slice(0, 2);
-  if (typeof cell === 'string') {
-    return `<${tag}>${escapeText(cell)}</${end}>`;
-  }
-  return 'number' in cell
-    ? `<${tag} class="number">${escapeText(cell.number)}</${end}>`
-    : `<${tag}><code>${escapeText(cell.code)}</code></${end}>`;
+function cellHtml(column: Column, told: string): string {
+  const text = escapeText(told);
+  return `<td${classOf(column)}>${column.kind === 'code' ? `<code>${text}</code>` : text}</td>`;
+}
+
+function classOf({ kind }: Column): string {
+  return kind === 'number' ? ' class="number"' : '';
 }

@@ -33,8 +33,13 @@ function driftEventInWords({ pane, ratio, since, type }: DriftEvent): readonly [
   return ['drift', what, ...(ratio === null ? [] : [`rows from ${pane} on cost ${costRatioText(ratio)}`])];
 }
 
+/** What is to be said of a model as a whole: of which rows it is, why of so many clusters, drift, and the cost. */
+export function modelInWords(model: Model): readonly string[] {
+  return [...timeInWords(model), ...choiceInWords(model), ...driftInWords(model), ...costInWords(model)];
+}
+
 /** Whether the newest rows are gathered elsewhere than the model says, in a sentence; none where it is not looked at. */
-export function driftInWords({ drift }: Model): readonly string[] {
+function driftInWords({ drift }: Model): readonly string[] {
   if (drift === undefined) {
     return [];
   }
@@ -55,7 +60,7 @@ export function costRatioText(ratio: number): string {
 }
 
 /** Which rows a model is of, in sentences. */
-export function timeInWords({ time }: Model): readonly string[] {
+function timeInWords({ time }: Model): readonly string[] {
   if (time === undefined || time.watermark === null) {
     return [];
   }
@@ -75,22 +80,22 @@ export function timeInWords({ time }: Model): readonly string[] {
 }
 
 /** Why there are so many clusters, in a sentence. */
-export function choiceInWords({ k, kChoice }: Model): readonly string[] {
+function choiceInWords({ k, kChoice }: Model): readonly string[] {
   return kChoice === undefined ? [] : [`k is ${String(k)}: ${kChoice.reason}.`];
 }
 
 /** The cost and its certified bound, as distances. */
-export function costInWords({ cost, costBounds, weight }: Model): string {
+function costInWords({ cost, costBounds, weight }: Model): readonly string[] {
   if (weight === 0) {
-    return '';
+    return [];
   }
   const { lower, upper } = costBounds;
   const [told, least, most] = [cost, lower, upper].map((value) => value.toPrecision(6));
   const [near, far] = [lower, upper].map((value) => kmText(Math.sqrt(value / weight) * EARTH_RADIUS_KM));
   const distances = near === far ? String(near) : `${String(near)} to ${String(far)}`;
-  return (
+  return [
     `The cost (sum of the squared distances to the centers, in squared earth radii) is ${String(told)}. Computed ` +
-    `from the raw rows it would for certain be between ${String(least)} and ${String(most)}: in root mean square ` +
-    `a row is ${distances} km from its cluster's center.`
-  );
+      `from the raw rows it would for certain be between ${String(least)} and ${String(most)}: in root mean square ` +
+      `a row is ${distances} km from its cluster's center.`,
+  ];
 }

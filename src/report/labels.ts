@@ -1,3 +1,5 @@
+import type { Steps } from '../clustering/slices.ts';
+
 /** Which dots of a map get their names, and where those stand. */
 
 export interface LabelledDot {
@@ -27,12 +29,17 @@ const CHARACTER = 6.4;
 const ASCENT = 10;
 const DESCENT = 3;
 const GAP = 3;
+const DOTS_PER_STEP = 16;
 
 /**
  * Labels beside their dots, the first dot first: right, left, above or below it, wherever neither another label
  * nor another dot nor the border is in the way. A dot without room gets none.
  */
-export function placeLabels(dots: readonly LabelledDot[], width: number, height: number): readonly Label[] {
+export function* placeLabels(
+  dots: readonly LabelledDot[],
+  width: number,
+  height: number,
+): Steps<readonly Label[]> {
   const taken: Box[] = [];
   const boxes = dots.map(({ radius, x, y }) => ({
     left: x - radius,
@@ -42,14 +49,17 @@ export function placeLabels(dots: readonly LabelledDot[], width: number, height:
   }));
   const labels: Label[] = [];
   for (const [index, dot] of dots.entries()) {
-    const others = boxes.filter((_, other) => other !== index);
     const fits = placesOf(dot).find(({ box }) => {
       const inside = box.left >= 0 && box.right <= width && box.top >= 0 && box.bottom <= height;
-      return inside && ![...taken, ...others].some((one) => overlap(one, box));
+      const isFree = (one: Box, other: number): boolean => other === index || !overlap(one, box);
+      return inside && boxes.every(isFree) && !taken.some((one) => overlap(one, box));
     });
     if (fits !== undefined) {
       taken.push(fits.box);
       labels.push(fits.label);
+    }
+    if (index % DOTS_PER_STEP === DOTS_PER_STEP - 1) {
+      yield;
     }
   }
   return labels;

@@ -4,13 +4,13 @@ export const STYLE = `
   color-scheme: light dark;
   --page: #fbfbfa; --ink: #1d2326; --faint: #5a646a; --line: #d9dedf; --panel: #ffffff;
   --sea: #e8eff2; --land: #f7f5ef; --border: #c3c2b8; --grid: #d3dde1;
-  --region: #0b7a75; --dot: #b3261e; --halo: #ffffff; --alarm: #8f1d15;
+  --region: #0b7a75; --dot: #b3261e; --halo: #ffffff;
 }
 @media (prefers-color-scheme: dark) {
   :root {
     --page: #14181a; --ink: #e6eaeb; --faint: #a3adb2; --line: #343c40; --panel: #1b2023;
     --sea: #101d24; --land: #2a3033; --border: #4a5357; --grid: #22323a;
-    --region: #37c2b8; --dot: #ff8a7a; --halo: #14181a; --alarm: #ff9d90;
+    --region: #37c2b8; --dot: #ff8a7a; --halo: #14181a;
   }
 }
 * { box-sizing: border-box; }
@@ -21,7 +21,6 @@ h2 { font-size: 18px; margin: 36px 0 8px; }
 h3 { font-size: 15px; margin: 16px 0 4px; }
 p { margin: 6px 0; }
 .faint { color: var(--faint); }
-.alarm { color: var(--alarm); font-weight: 600; }
 .tiles { display: grid; grid-template-columns: repeat(auto-fit, minmax(165px, 1fr)); gap: 10px; margin: 18px 0 0; padding: 0; }
 .tiles div { background: var(--panel); border: 1px solid var(--line); border-radius: 6px; padding: 8px 12px; }
 .tiles dt { color: var(--faint); font-size: 13px; }
@@ -54,7 +53,7 @@ code { font: 13px ui-monospace, "SF Mono", Menlo, "DejaVu Sans Mono", monospace;
 @media print {
   :root { --page: #ffffff; --panel: #ffffff; --ink: #000000; --faint: #444444; --line: #bbbbbb;
     --sea: #eef3f5; --land: #f7f5ef; --border: #b5b4aa; --grid: #d3dde1; --region: #0b7a75; --dot: #b3261e;
-    --halo: #ffffff; --alarm: #8f1d15; }
+    --halo: #ffffff; }
   body { max-width: none; padding: 0; font-size: 11pt; }
   * { print-color-adjust: exact; -webkit-print-color-adjust: exact; }
   svg, table, .tiles { break-inside: avoid; }

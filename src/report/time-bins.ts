@@ -13,7 +13,7 @@ interface TimedRows {
 
 /**
  * Rows over event time as the panes know them: those of a pane are spread evenly from its earliest to its latest
- * row. Bins are whole minutes wide, at most `BINS` of them.
+ * row. Bins are whole minutes wide, at most one more than `BINS` of them.
  */
 export function binsOf(panes: readonly TimedRows[]): readonly TimeBin[] {
   const kept = panes.filter(({ earliest, rows }) => rows > 0 && Number.isFinite(earliest));

@@ -2,6 +2,7 @@ import { geoCircle, geoEqualEarth, geoGraticule, geoPath, type GeoPermissibleObj
 import type { NamedCluster } from '../clustering/geojson.ts';
 import type { Cluster } from '../clustering/model.ts';
 import { cellVertices, regionAddress } from '../geo/s2.ts';
+import type { Steps } from '../clustering/slices.ts';
 import { EARTH_RADIUS_KM, latitudeOf, longitudeOf } from '../geo/sphere.ts';
 import { placeLabels } from './labels.ts';
 import { worldOutlines } from './outlines.ts';
@@ -17,6 +18,8 @@ const DOTS = { least: 3, most: 12 };
 /** Fainter regions could not be told from none, darker ones would hide the land. */
 const SHADES = { least: 0.05, most: 0.85, contrast: 1.6 };
 const DEGREES = 180 / Math.PI;
+/** About a millisecond. */
+const SHAPES_PER_STEP = 16;
 /** Of the way from a region's corner to its center. */
 const DRAWN_IN = 1e-5;
 
@@ -27,11 +30,11 @@ const DRAWN_IN = 1e-5;
  * a pole are as right as all others.
  * @returns an `svg` element.
  */
-export function worldMap(
+export function* worldMap(
   level: number,
   regions: readonly RegionRows[],
   clusters: readonly NamedCluster[],
-): string {
+): Steps<string> {
   const extent: [[number, number], [number, number]] = [
     [MARGIN, MARGIN],
     [WIDTH - MARGIN, HEIGHT - MARGIN],
@@ -41,43 +44,54 @@ export function worldMap(
   const draw = (kind: string, what: GeoPermissibleObjects, rest = ''): string =>
     `<path class="${kind}" d="${path(what) ?? ''}"${rest}/>`;
   const { borders, land } = worldOutlines();
-  const most = Math.max(0, ...regions.map(({ rows }) => rows));
-  const dots = clusters.map((cluster) => {
-    const [x, y] = projection([cluster.longitude, cluster.latitude]) as [number, number];
-    const radius = DOTS.least + (DOTS.most - DOTS.least) * Math.sqrt(cluster.share);
-    return { x, y, radius, text: labelOf(cluster) };
-  });
-  const circles = dots.map(({ radius, text, x, y }, index) => {
-    const { radiusKm, share, weight } = clusters[index] as NamedCluster;
-    const told = `${text}: ${grouped(weight)} rows, ${percent(share)}, radius ${kmText(radiusKm)} km`;
-    const at = `cx="${x.toFixed(1)}" cy="${y.toFixed(1)}" r="${radius.toFixed(1)}"`;
-    return `<circle class="dot" ${at}><title>${escapeText(told)}</title></circle>`;
-  });
-  const labels = placeLabels(dots, WIDTH, HEIGHT).map(
-    ({ anchor, text, x, y }) =>
-      `<text class="label" x="${x.toFixed(1)}" y="${y.toFixed(1)}" text-anchor="${anchor}">${escapeText(text)}</text>`,
-  );
-  return [
+  yield;
+  const parts = [
     `<svg class="map" viewBox="0 0 ${String(WIDTH)} ${String(HEIGHT)}" role="img" aria-labelledby="map-title">`,
     `<title id="map-title">World map of ${String(regions.length)} regions and ${String(clusters.length)} clusters</title>`,
     draw('sea', { type: 'Sphere' }),
     draw('grid', geoGraticule().step([30, 30])()),
     draw('land', land),
-    ...regions.map(({ region, rows }) =>
-      draw('region', cellOf(region, level), ` fill-opacity="${opacityOf(rows, most).toFixed(3)}"`),
-    ),
-    draw('border', borders),
-    ...clusters.map((cluster) => draw('radius', circleOf(cluster))),
-    ...circles,
-    draw('edge', { type: 'Sphere' }),
-    ...labels,
-    '</svg>',
-  ].join('\n');
+  ];
+  yield;
+  const most = mostRows(regions);
+  for (const [index, { region, rows }] of regions.entries()) {
+    const shade = ` fill-opacity="${opacityOf(rows, most).toFixed(3)}"`;
+    parts.push(draw('region', cellOf(region, level), shade));
+    if (index % SHAPES_PER_STEP === SHAPES_PER_STEP - 1) {
+      yield;
+    }
+  }
+  parts.push(draw('border', borders));
+  yield;
+  for (const [index, cluster] of clusters.entries()) {
+    parts.push(draw('radius', circleOf(cluster)));
+    if (index % SHAPES_PER_STEP === SHAPES_PER_STEP - 1) {
+      yield;
+    }
+  }
+  const dots = clusters.map((cluster) => {
+    const [x, y] = projection([cluster.longitude, cluster.latitude]) as [number, number];
+    const radius = DOTS.least + (DOTS.most - DOTS.least) * Math.sqrt(cluster.share);
+    return { x, y, radius, text: labelOf(cluster) };
+  });
+  for (const [index, { radius, text, x, y }] of dots.entries()) {
+    const { radiusKm, share, weight } = clusters[index] as NamedCluster;
+    const told = `${text}: ${grouped(weight)} rows, ${percent(share)}, radius ${kmText(radiusKm)} km`;
+    const at = `cx="${x.toFixed(1)}" cy="${y.toFixed(1)}" r="${radius.toFixed(1)}"`;
+    parts.push(`<circle class="dot" ${at}><title>${escapeText(told)}</title></circle>`);
+  }
+  parts.push(draw('edge', { type: 'Sphere' }));
+  for (const { anchor, text, x, y } of yield* placeLabels(dots, WIDTH, HEIGHT)) {
+    const at = `x="${x.toFixed(1)}" y="${y.toFixed(1)}" text-anchor="${anchor}"`;
+    parts.push(`<text class="label" ${at}>${escapeText(text)}</text>`);
+  }
+  parts.push('</svg>');
+  return parts.join('\n');
 }
 
 /** How the shades of the regions are to be read. @returns an `svg` element, or nothing where there are none. */
 export function shadeLegend(regions: readonly RegionRows[]): string {
-  const most = Math.max(0, ...regions.map(({ rows }) => rows));
+  const most = mostRows(regions);
   if (most === 0) {
     return '';
   }
@@ -88,6 +102,11 @@ export function shadeLegend(regions: readonly RegionRows[]): string {
       `fill-opacity="${opacityOf(rows, most).toFixed(3)}"/></svg>${grouped(rows)}</span>`,
   );
   return `<p class="legend"><span>rows in a region:</span>${items.join('')}</p>`;
+}
+
+/** Without a spread: there may be more regions than a call may have arguments. */
+function mostRows(regions: readonly RegionRows[]): number {
+  return regions.reduce((most, { rows }) => Math.max(most, rows), 0);
 }
 
 /** By the logarithm: a few regions have most of the rows. */

@@ -1,8 +1,7 @@
 import { expect } from 'chai';
 import { type Drift, toldDrift } from '../../src/clustering/drift.ts';
 import { driftAt, type DriftModels, judgedPane, withDrift } from '../../src/clustering/drift-at.ts';
-import { centersOf } from '../../src/clustering/live-model.ts';
-import { buildModel, type Model } from '../../src/clustering/model.ts';
+import { buildModel, centersOf, type Model } from '../../src/clustering/model.ts';
 import { byPlace, type PlacedPane, sourcesAt, type TimeOptions } from '../../src/clustering/model-time.ts';
 import { paneGrid } from '../../src/clustering/panes.ts';
 import { createRandom } from '../../src/clustering/random.ts';

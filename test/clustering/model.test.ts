@@ -204,7 +204,7 @@ describe('buildModel', () => {
     const points = cityPoints(50_000, 20, 77);
     const model = buildModel(sourcesOf(points), { k: 20 });
     checkShape(model, 50_000);
-    const raw = finish(searchCenters(featuresOfPoints(points.x, points.y, points.z), { k: 20, seedings: 1 }));
+    const raw = finish(searchCenters(featuresOfPoints(points.x, points.y, points.z), { k: 20, seedings: 4 }));
     const cost = rawCost(
       points,
       model.clusters.map(({ center }) => center),

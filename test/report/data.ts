@@ -6,7 +6,7 @@ import { pointsAt, sourcesOf } from '../clustering/points.ts';
 const NOW = Date.UTC(2026, 10, 25, 9, 30);
 const LEVEL = 3;
 /** Text of others that would do harm as markup. */
-export const HARM = `<script>alert("1")</script> & 'more' | \`code\` [link](x)`;
+export const HARM = `<script>alert("1")</script> & 'more' | \`code\` [link](x) ~~gone~~ &lt;`;
 
 const PLACES: readonly (Place | null)[] = [
   { name: 'Lagos', country: 'Nigeria', countryCode: 'NG', distanceKm: 3.2, text: 'near Lagos, Nigeria' },

@@ -6,6 +6,7 @@ import { pathToFileURL } from 'node:url';
 import type { AxeResults } from 'axe-core';
 import { expect } from 'chai';
 import type { Page } from 'playwright-core';
+import { finish } from '../../src/clustering/slices.ts';
 import { reportHtml } from '../../src/report/html.ts';
 import type { ReportData } from '../../src/report/report-data.ts';
 import { useChromium } from '../support/chromium.ts';
@@ -44,7 +45,7 @@ describe('report.html in a browser', function () {
   ): Promise<{ page: Page; requests: string[]; messages: string[]; url: string }> {
     const { bypassCSP = false, colorScheme = 'light', width = 1100 } = options;
     const file = join(folder, 'report.html');
-    writeFileSync(file, reportHtml(data));
+    writeFileSync(file, finish(reportHtml(data)));
     const page = await browser().newPage({ viewport: { width, height: 900 }, colorScheme, bypassCSP });
     const requests: string[] = [];
     const messages: string[] = [];

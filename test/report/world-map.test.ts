@@ -1,7 +1,8 @@
 import { expect } from 'chai';
 import { latitude, longitude } from '../../src/geo/axes.ts';
 import { regionAddress, regionCount, cellVertices } from '../../src/geo/s2.ts';
-import { worldMap } from '../../src/report/world-map.ts';
+import { finish } from '../../src/clustering/slices.ts';
+import { shadeLegend, worldMap } from '../../src/report/world-map.ts';
 import { reportData } from './data.ts';
 
 interface Point {
@@ -60,7 +61,7 @@ describe('the world map', () => {
   for (const level of [0, 1, 2, 3]) {
     it(`draws every region of level ${String(level)} as large as it is, also across the antimeridian and at the poles`, () => {
       const regions = Array.from({ length: regionCount(level) }, (_, region) => ({ region, rows: 1 }));
-      const svg = worldMap(level, regions, []);
+      const svg = finish(worldMap(level, regions, []));
       const [sphere = []] = pathsOf(svg, 'sea');
       const scale = areaOf(sphere) / (4 * Math.PI);
       const drawn = pathsOf(svg, 'region').map(areaOf);
@@ -92,25 +93,36 @@ describe('the world map', () => {
       latitude: latitude(north),
       radiusKm,
     }));
-    const svg = worldMap(0, [], clusters);
+    const svg = finish(worldMap(0, [], clusters));
     const [sphere = []] = pathsOf(svg, 'sea');
     const cap = ((1 - Math.cos((degrees / 180) * Math.PI)) / 2) * areaOf(sphere);
-    for (const [index, area] of pathsOf(svg, 'radius').map(areaOf).entries()) {
+    const drawn = pathsOf(svg, 'radius').map(areaOf);
+    expect(drawn).to.have.length(places.length);
+    for (const [index, area] of drawn.entries()) {
       expect(area / cap, String(places[index])).to.be.within(0.97, 1.03);
     }
   });
 
+  it('takes more regions than a call may have arguments', () => {
+    const regions = Array.from({ length: 400_000 }, (_, region) => ({ region, rows: 1 + (region % 7) }));
+    expect(shadeLegend(regions)).to.match(/>7<\/span>/);
+  });
+
   it('puts nothing outside of the drawing', () => {
     const { level, model, regions } = reportData();
-    const svg = worldMap(level, regions, model.clusters);
+    const svg = finish(worldMap(level, regions, model.clusters));
     const [, width = '', height = ''] = /viewBox="0 0 (\d+) (\d+)"/.exec(svg) ?? [];
-    for (const { x, y } of ['region', 'radius', 'sea', 'land'].flatMap((kind) =>
-      pathsOf(svg, kind).flat(2),
-    )) {
-      expect(x).to.be.within(0, Number(width));
-      expect(y).to.be.within(0, Number(height));
+    for (const kind of ['region', 'radius', 'sea', 'land']) {
+      const points = pathsOf(svg, kind).flat(2);
+      expect(points, kind).not.to.have.length(0);
+      for (const { x, y } of points) {
+        expect(x).to.be.within(0, Number(width));
+        expect(y).to.be.within(0, Number(height));
+      }
     }
-    for (const [, cx, cy, r] of svg.matchAll(/cx="([\d.]+)" cy="([\d.]+)" r="([\d.]+)"/g)) {
+    const circles = [...svg.matchAll(/cx="([\d.]+)" cy="([\d.]+)" r="([\d.]+)"/g)];
+    expect(circles).to.have.length(model.clusters.length);
+    for (const [, cx, cy, r] of circles) {
       expect(Number(cx) - Number(r)).to.be.at.least(0);
       expect(Number(cy) - Number(r)).to.be.at.least(0);
       expect(Number(cy) + Number(r)).to.be.at.most(Number(height));

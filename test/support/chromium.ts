@@ -4,6 +4,7 @@
  */
 import { existsSync } from 'node:fs';
 import { type Browser, chromium } from 'playwright-core';
+import { cannotRun } from './cannot-run.ts';
 
 const PLACES = [
   '/usr/bin/chromium',
@@ -19,10 +20,7 @@ export function useChromium(): () => Browser {
     this.timeout(60_000);
     const executablePath = process.env['CHROMIUM'] ?? PLACES.find((place) => existsSync(place));
     if (executablePath === undefined) {
-      if (process.env['CI'] !== undefined) {
-        throw new Error(`no Chromium at ${PLACES.join(', ')}: install one, or name it with CHROMIUM`);
-      }
-      this.skip();
+      cannotRun(this, `no Chromium at ${PLACES.join(', ')}: install one, or name it with CHROMIUM`);
     }
     browser = await chromium.launch({
       executablePath,

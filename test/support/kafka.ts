@@ -5,6 +5,7 @@
  * The container is started when the first test needs it, once for the whole run, and removed after its last
  * test; when the run is killed, testcontainers' reaper removes it.
  */
+import { cannotRun } from './cannot-run.ts';
 import { type KafkaContainer, startKafkaContainer } from './kafka-container.ts';
 
 /** Long enough for an image that is still to be fetched. */
@@ -92,11 +93,7 @@ async function obtained(hook: Mocha.Context, container: Promise<KafkaContainer>)
   try {
     return await container;
   } catch (error) {
-    const reason = `no Kafka to test against: KAFKA_BROKERS is not set, and Docker cannot be used: ${String(error)}`;
-    if (process.env['CI'] !== undefined && process.env['CI'] !== '') {
-      throw new Error(reason, { cause: error });
-    }
-    process.stderr.write(`skipped: ${reason}\n`);
-    hook.skip();
+    const why = `no Kafka to test against: KAFKA_BROKERS is not set, and Docker cannot be used: ${String(error)}`;
+    cannotRun(hook, why, error);
   }
 }

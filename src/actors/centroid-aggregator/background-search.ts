@@ -1,12 +1,10 @@
 import type { Candidate } from '../../clustering/live-k.ts';
 import { searchBeside, type Unsearched } from '../../clustering/live-model.ts';
 import type { ModelOptions } from '../../clustering/model.ts';
-import { finishInSlices } from '../../clustering/slices.ts';
 import type { ActorContext } from '../../system/actor.ts';
+import { inSlices } from '../in-slices.ts';
+import { BackgroundJob } from './background-job.ts';
 import type { BackgroundTurns } from './background-turns.ts';
-
-/** The event loop is never held longer than this by a search or a model. */
-export const SLICE_MS = 8;
 
 export interface BackgroundSearchOptions {
   readonly context: Pick<ActorContext<never>, 'background' | 'clock'>;
@@ -22,11 +20,12 @@ export interface BackgroundSearchOptions {
  */
 export class BackgroundSearch {
   readonly #own: BackgroundSearchOptions;
-  #running: AbortController | undefined;
+  readonly #job: BackgroundJob;
   #found: Candidate | undefined;
 
   constructor(own: BackgroundSearchOptions) {
     this.#own = own;
+    this.#job = new BackgroundJob(own.context);
   }
 
   /** What was found and not yet judged. */
@@ -41,45 +40,28 @@ export class BackgroundSearch {
 
   /** Begins, unless a search is under way or what the last one found was not judged yet. */
   begin(features: Unsearched): void {
-    if (this.#running !== undefined || this.#found !== undefined) {
-      return;
+    if (!this.#job.running && this.#found === undefined) {
+      this.#job.begin((signal) => this.#search(features, signal));
     }
-    const running = new AbortController();
-    this.#running = running;
-    this.#own.context.background((stop) => this.#search(features, running, stop));
   }
 
   /** Ends the search and forgets what was found: the models are another's. */
   cancel(): void {
-    this.#running?.abort();
-    this.#running = undefined;
+    this.#job.cancel();
     this.#found = undefined;
   }
 
-  async #search(features: Unsearched, running: AbortController, stop: AbortSignal): Promise<void> {
+  async #search(features: Unsearched, signal: AbortSignal): Promise<void> {
     const { context, model, onBetter, turns } = this.#own;
-    const signal = AbortSignal.any([running.signal, stop]);
-    try {
-      const { better, candidate } = await finishInSlices(searchBeside(features, model), {
-        now: () => context.clock.monotonic(),
-        pause: () => turns.next(),
-        sliceMs: SLICE_MS,
-        signal,
-      });
-      if (!signal.aborted) {
-        this.#found = candidate;
-        if (better) {
-          onBetter();
-        }
-      }
-    } catch (error) {
-      if (!signal.aborted) {
-        throw error;
-      }
-    } finally {
-      if (this.#running === running) {
-        this.#running = undefined;
-      }
+    const { better, candidate } = await inSlices(searchBeside(features, model), {
+      clock: context.clock,
+      signal,
+      turn: () => turns.next(),
+    });
+    signal.throwIfAborted();
+    this.#found = candidate;
+    if (better) {
+      onBetter();
     }
   }
 }

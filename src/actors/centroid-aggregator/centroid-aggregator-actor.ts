@@ -1,22 +1,16 @@
 import type { Broker, Membership } from '../../broker/broker.ts';
-import { type DriftOptions, withDrift } from '../../clustering/drift-at.ts';
+import { type ModelSettings, withDrift } from '../../clustering/drift-at.ts';
 import type { NamedModel } from '../../clustering/geojson.ts';
 import { LayerCache } from '../../clustering/layer-cache.ts';
 import { liveModelSteps } from '../../clustering/live-model.ts';
-import { type ModelOptions, modelSteps } from '../../clustering/model.ts';
-import {
-  type ModelTime,
-  type PlacedPane,
-  type RowSpan,
-  sourcesAt,
-  type TimeOptions,
-} from '../../clustering/model-time.ts';
+import { modelSteps } from '../../clustering/model.ts';
+import { type ModelTime, type PlacedPane, type RowSpan, sourcesAt } from '../../clustering/model-time.ts';
 import type { ModelSource } from '../../clustering/model-features.ts';
-import { finishInSlices, type Steps } from '../../clustering/slices.ts';
+import type { Steps } from '../../clustering/slices.ts';
 import type { ActorContext, ActorDefinition, Address } from '../../system/actor.ts';
-import { nextTurn } from '../../system/event-loop.ts';
 import type { Schedule, Scheduler } from '../../system/schedule.ts';
 import { pause } from '../commit.ts';
+import { inSlices } from '../in-slices.ts';
 import { lineageOf, type MadeBy } from '../models/lineage.ts';
 import type { ReporterMessage } from '../reporter/messages.ts';
 import { writeModelFiles } from '../reporter/model-files.ts';
@@ -24,7 +18,7 @@ import { currentEpoch } from '../rewind/epoch.ts';
 import type { AggregatorStats } from '../stats.ts';
 import type { TopicNames } from '../topics.ts';
 import { atMost, unlessAborted } from '../unless-aborted.ts';
-import { BackgroundSearch, SLICE_MS } from './background-search.ts';
+import { BackgroundSearch } from './background-search.ts';
 import { BackgroundTurns } from './background-turns.ts';
 import { committedCounts, committedSummaries, refreshSummaries } from './committed-summaries.ts';
 import { DecodedSummaries } from './decoded-summaries.ts';
@@ -33,17 +27,12 @@ import type { AggregatorMessage, PublishedModel } from './messages.ts';
 import { followModels } from './model-follower.ts';
 import { ModelWriter } from './model-writer.ts';
 
-export interface AggregatorDependencies {
+export interface AggregatorDependencies extends ModelSettings {
   readonly broker: Broker;
   readonly topics: TopicNames;
   readonly partitions: number;
   /** The consumer group whose member with the models topic publishes. */
   readonly group: string;
-  readonly model: ModelOptions;
-  /** Which rows a model is of, and how much an older one counts. */
-  readonly time: TimeOptions;
-  /** Undefined: drift is not looked at. */
-  readonly drift: DriftOptions | undefined;
   /** What else is recorded with a model of how it was made. */
   readonly made: Pick<MadeBy, 'version' | 'regions'>;
   readonly reportDirectory: string;
@@ -166,24 +155,9 @@ class Aggregator {
   }
 
   async publishLive(): Promise<void> {
-    const { broker, partitions, topics } = this.#own;
-    if (!this.#writer.owned) {
+    if (!this.#writer.owned || !(await this.#takeNews())) {
       return;
     }
-    // What others have counted is news too, and only the tables tell.
-    if (broker.kind === 'embedded') {
-      if (!this.#changed) {
-        return;
-      }
-    } else {
-      await refreshSummaries(broker, topics.regions, partitions, this.#context.signal);
-      const counts = await committedCounts(broker, topics.regions, partitions);
-      if (counts === this.#published) {
-        return;
-      }
-      this.#published = counts;
-    }
-    this.#changed = false;
     const begun = this.#context.clock.monotonic();
     const published = await this.#turns.goFirst(() => this.#publishNext());
     if (published === undefined) {
@@ -198,6 +172,10 @@ class Aggregator {
     const { clock, log, signal } = this.#context;
     await atMost(clock, JOIN_PATIENCE_MS, unlessAborted(this.#joined, signal));
     const begun = clock.monotonic();
+    // It stands until there are more rows: what is found beside live models makes no other of these.
+    await this.#takeNews();
+    this.#search.cancel();
+    this.#drift?.cancel();
     const published = await this.#turns.goFirst(() => this.#buildOfOneEpoch());
     let done = await this.#writer.publishCanonical(published);
     for (let tries = 1; !done && this.#writer.owned && tries < CANONICAL_TRIES; tries++) {
@@ -215,6 +193,22 @@ class Aggregator {
     this.#following?.abort();
     await this.#membership?.leave();
     await this.#writer.revoked();
+  }
+
+  /** Whether there is anything to make a model of that was not there when this was asked last: it is taken for seen. */
+  async #takeNews(): Promise<boolean> {
+    const { broker, partitions, topics } = this.#own;
+    if (broker.kind === 'embedded') {
+      const changed = this.#changed;
+      this.#changed = false;
+      return changed;
+    }
+    // What others have counted is news too, and only the tables tell.
+    await refreshSummaries(broker, topics.regions, partitions, this.#context.signal);
+    const counts = await committedCounts(broker, topics.regions, partitions);
+    const news = counts !== this.#published;
+    this.#published = counts;
+    return news;
   }
 
   /** The next live model is made also if nothing is committed until then. */
@@ -240,7 +234,7 @@ class Aggregator {
       return undefined;
     }
     const { live: clusters, model, unsearched } = next.made;
-    const news = this.#drift?.newsAfter(before.state?.drift);
+    const news = this.#drift?.newsAfter(before.state?.drift, next.of.epoch);
     const events = [...next.made.events, ...(news?.events ?? [])];
     const published = { ...next.of, model: { ...model, time: next.time, ...news?.told }, events };
     if (!(await this.#writer.publishLive(published, before, { clusters, drift: news?.drift }))) {
@@ -350,12 +344,7 @@ class Aggregator {
       const { sources, span, time } = sourcesAt(panes, asked);
       return { made: yield* make(sources, panes), time, span };
     };
-    const { span, ...built } = await finishInSlices(steps(), {
-      now: () => clock.monotonic(),
-      pause: nextTurn,
-      sliceMs: SLICE_MS,
-      signal,
-    });
+    const { span, ...built } = await inSlices(steps(), { clock, signal });
     const lineage = await unlessAborted(
       lineageOf({ broker, topics, partitions }, { ...made, model, time: asked }, span),
       signal,

@@ -8,10 +8,10 @@ import {
 } from '../../clustering/drift.ts';
 import { driftAt, type DriftModels, judgedPane } from '../../clustering/drift-at.ts';
 import type { PlacedPane } from '../../clustering/model-time.ts';
-import { finishInSlices } from '../../clustering/slices.ts';
 import type { ActorContext } from '../../system/actor.ts';
+import { inSlices } from '../in-slices.ts';
 import { unlessAborted } from '../unless-aborted.ts';
-import { SLICE_MS } from './background-search.ts';
+import { BackgroundJob } from './background-job.ts';
 import type { BackgroundTurns } from './background-turns.ts';
 
 export interface DriftWatchOptions {
@@ -56,16 +56,25 @@ interface Awaited {
  */
 export class DriftWatch {
   readonly #own: DriftWatchOptions;
-  #running: AbortController | undefined;
+  readonly #job: BackgroundJob;
   #awaited: Awaited | undefined;
   #found: Drift | undefined;
+  #epoch: number | undefined;
 
   constructor(own: DriftWatchOptions) {
     this.#own = own;
+    this.#job = new BackgroundJob(own.context);
   }
 
-  /** What the live model that follows one with `before` says: the verdict that was found since, if there is one. */
-  newsAfter(before: Drift | undefined): DriftNews {
+  /**
+   * What the live model that follows one with `before` says: the verdict that was found since, if there is one.
+   * In another epoch, after a rewind, rows are counted anew: what was found of those of before is forgotten.
+   */
+  newsAfter(before: Drift | undefined, epoch: number): DriftNews {
+    if (this.#epoch !== undefined && epoch !== this.#epoch) {
+      this.cancel();
+    }
+    this.#epoch = epoch;
     const drift = this.#found ?? before;
     const event = driftEvent(before, drift);
     return { drift, told: { drift: toldDrift(drift) }, events: event === undefined ? [] : [event] };
@@ -88,66 +97,45 @@ export class DriftWatch {
 
   /** Begins to judge the pane that is complete now, unless that was done `before`, or another one is under way. */
   look(seen: Seen, before: Drift | undefined): void {
-    if (this.#running !== undefined || this.#found !== undefined) {
+    if (this.#job.running || this.#found !== undefined) {
       return;
     }
     const start = this.#awaited?.start ?? judgedPane(seen.panes, this.#own.models);
     if (start === undefined || start === before?.pane) {
       return;
     }
-    const running = new AbortController();
-    this.#running = running;
-    this.#own.context.background((stop) => this.#judge(start, seen, before, running, stop));
+    this.#job.begin((signal) => this.#judge(start, seen, before, signal));
   }
 
   /** Ends what is under way and forgets what was found: the models are another's. */
   cancel(): void {
-    this.#running?.abort();
-    this.#running = undefined;
+    this.#job.cancel();
     this.#awaited = undefined;
     this.#found = undefined;
   }
 
-  async #judge(
-    start: number,
-    seen: Seen,
-    before: Drift | undefined,
-    running: AbortController,
-    stop: AbortSignal,
-  ): Promise<void> {
+  async #judge(start: number, seen: Seen, before: Drift | undefined, signal: AbortSignal): Promise<void> {
     const { context, models, onJudged, turns } = this.#own;
-    const signal = AbortSignal.any([running.signal, stop]);
-    try {
-      const end = start + models.drift.paneMs;
-      const ends = this.#awaited?.ends ?? (await this.#ends(seen.nextOffsets.length, signal));
-      signal.throwIfAborted();
-      this.#awaited = { start, ends };
-      if (!isCounted(seen, end, ends)) {
-        return;
-      }
-      await turns.next();
-      const time = { ...models.time, asOf: end };
-      const model = { ...models.model, k: seen.k };
-      const drift = await finishInSlices(driftAt(seen.panes, { ...models, model, time }, before), {
-        now: () => context.clock.monotonic(),
-        pause: () => turns.next(),
-        sliceMs: SLICE_MS,
-        signal,
-      });
-      signal.throwIfAborted();
-      this.#awaited = undefined;
-      if (drift !== undefined) {
-        this.#found = drift;
-        onJudged();
-      }
-    } catch (error) {
-      if (!signal.aborted) {
-        throw error;
-      }
-    } finally {
-      if (this.#running === running) {
-        this.#running = undefined;
-      }
+    const end = start + models.drift.paneMs;
+    const ends = this.#awaited?.ends ?? (await this.#ends(seen.nextOffsets.length, signal));
+    signal.throwIfAborted();
+    this.#awaited = { start, ends };
+    if (!isCounted(seen, end, ends)) {
+      return;
+    }
+    await turns.next();
+    const time = { ...models.time, asOf: end };
+    const model = { ...models.model, k: seen.k };
+    const drift = await inSlices(driftAt(seen.panes, { ...models, model, time }, before), {
+      clock: context.clock,
+      signal,
+      turn: () => turns.next(),
+    });
+    signal.throwIfAborted();
+    this.#awaited = undefined;
+    if (drift !== undefined) {
+      this.#found = drift;
+      onJudged();
     }
   }
 

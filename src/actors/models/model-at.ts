@@ -1,14 +1,13 @@
 import type { Broker } from '../../broker/broker.ts';
-import { type DriftOptions, withDrift } from '../../clustering/drift-at.ts';
-import { type Model, type ModelOptions, modelSteps } from '../../clustering/model.ts';
+import { type ModelSettings, withDrift } from '../../clustering/drift-at.ts';
+import { type Model, modelSteps } from '../../clustering/model.ts';
 import { type RowSpan, sourcesAt, type TimeOptions } from '../../clustering/model-time.ts';
 import { formOf } from '../../clustering/region-algorithm.ts';
-import { finishInSlices, type Steps } from '../../clustering/slices.ts';
+import type { Steps } from '../../clustering/slices.ts';
 import type { Clock } from '../../system/clock.ts';
-import { nextTurn } from '../../system/event-loop.ts';
-import { SLICE_MS } from '../centroid-aggregator/background-search.ts';
 import { committedSummaries, refreshSummaries } from '../centroid-aggregator/committed-summaries.ts';
 import { DecodedSummaries } from '../centroid-aggregator/decoded-summaries.ts';
+import { inSlices } from '../in-slices.ts';
 import type { TopicNames } from '../topics.ts';
 
 export interface ModelPorts {
@@ -17,14 +16,6 @@ export interface ModelPorts {
   readonly partitions: number;
   readonly clock: Clock;
   readonly signal: AbortSignal;
-}
-
-/** Of what a model is asked for, and how it is made. */
-export interface ModelSettings {
-  readonly model: ModelOptions;
-  readonly time: TimeOptions;
-  /** Undefined: drift is not looked at. */
-  readonly drift: DriftOptions | undefined;
 }
 
 /** A model, and of what it is. */
@@ -72,12 +63,7 @@ export async function modelAt(ports: ModelPorts, settings: ModelSettings): Promi
     const model = yield* withDrift(yield* modelSteps(sources, settings.model), decoded, settings);
     return { model: { ...model, time }, nextOffsets, span };
   };
-  return await finishInSlices(steps(), {
-    now: () => clock.monotonic(),
-    pause: nextTurn,
-    sliceMs: SLICE_MS,
-    signal,
-  });
+  return await inSlices(steps(), { clock, signal });
 }
 
 function isTimed({ asOf, halfLifeMs, windowMs }: TimeOptions): boolean {

@@ -46,11 +46,11 @@ export function regionActor(own: RegionDependencies): ActorDefinition<RegionMess
     name: `region-${token}`,
     setup: async () => {
       const stored = await storedParts(own, token, own.algorithm.form);
-      const written = new WrittenParts(token, stored);
-      const state = written.empty
-        ? own.algorithm.empty(own.region, own.level)
-        : own.algorithm.decode(joinedParts(stored));
-      written.holds(state);
+      const state =
+        stored.size === 0
+          ? own.algorithm.empty(own.region, own.level)
+          : own.algorithm.decode(joinedParts(stored));
+      const written = new WrittenParts(token, stored, state);
       return {
         receive(message) {
           switch (message.type) {

@@ -53,19 +53,12 @@ export class WrittenParts {
   readonly #chunks = new Map<string, number>();
   readonly #revisions = new Map<string, string>();
 
-  constructor(token: string, stored: StoredParts) {
+  /** @param state that was decoded from what is stored, or an empty one where nothing is. */
+  constructor(token: string, stored: StoredParts, state: RegionState) {
     this.#token = token;
     for (const [part, chunks] of stored) {
       this.#chunks.set(part, chunks.length);
     }
-  }
-
-  get empty(): boolean {
-    return this.#chunks.size === 0;
-  }
-
-  /** Says that all parts of the state that the table holds are as they are there. */
-  holds(state: RegionState): void {
     for (const { name, revision } of state.parts()) {
       if (this.#chunks.has(name)) {
         this.#revisions.set(name, revision);

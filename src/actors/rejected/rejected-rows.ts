@@ -30,18 +30,21 @@ const REJECTED_PARTITION = 0;
 /**
  * The rejected rows that are kept, the oldest first, each once: a rewind rejects a row of the log again,
  * under the same id.
+ * @param last so many of the last records are looked at.
  */
 export async function* rejectedRows(
   ports: RejectedPorts,
   filter: RejectedFilter,
   signal: AbortSignal,
+  last = Infinity,
 ): AsyncGenerator<ListedRow> {
   const { broker, clock, partitions, topics } = ports;
   const marks = new RedrivenMarks(broker, topics.files, partitions);
   await marks.refresh();
   const files = filter.file === undefined ? undefined : await fileIds(ports, filter.file);
   const { end, first } = await broker.offsets(topics.rejected, REJECTED_PARTITION);
-  const reader = await broker.openReader(topics.rejected, REJECTED_PARTITION, first);
+  const from = Math.max(first, end - last);
+  const reader = await broker.openReader(topics.rejected, REJECTED_PARTITION, from);
   // Only what was rejected from the log can be rejected from there again.
   const seen = new Set<string>();
   try {

@@ -1,13 +1,11 @@
 import type { Model } from '../../clustering/model.ts';
 import { binsOf } from '../../report/time-bins.ts';
 import type { PlacedPane } from '../../clustering/model-time.ts';
-import { finishInSlices } from '../../clustering/slices.ts';
 import { nameModel } from '../../places/places.ts';
 import type { RegionRows, ReportData, TimedEvent } from '../../report/report-data.ts';
-import { nextTurn } from '../../system/event-loop.ts';
-import { SLICE_MS } from '../centroid-aggregator/background-search.ts';
 import { committedSummaries, refreshSummaries } from '../centroid-aggregator/committed-summaries.ts';
 import { DecodedSummaries } from '../centroid-aggregator/decoded-summaries.ts';
+import { inSlices } from '../in-slices.ts';
 import type { ModelPorts } from '../models/model-at.ts';
 import { publishedModels } from '../models/published-models.ts';
 import { readTotals } from '../totals.ts';
@@ -70,12 +68,7 @@ async function committedPanes(ports: ModelPorts): Promise<readonly PlacedPane[]>
   const { broker, clock, partitions, signal, topics } = ports;
   await refreshSummaries(broker, topics.regions, partitions, signal);
   const { summaries } = await committedSummaries(broker, topics.regions, partitions);
-  return await finishInSlices(new DecodedSummaries(0).decode(summaries), {
-    now: () => clock.monotonic(),
-    pause: nextTurn,
-    sliceMs: SLICE_MS,
-    signal,
-  });
+  return await inSlices(new DecodedSummaries(0).decode(summaries), { clock, signal });
 }
 
 /** Those whose rows the model is of: a pane counts as a whole or not at all. */

@@ -1,18 +1,24 @@
-import { serializeGeoJson, serializeModel } from '../../clustering/geojson.ts';
-import { serializeClustersCsv } from '../../clustering/model-csv.ts';
-import { serializePmml } from '../../clustering/pmml.ts';
+import type { ModelFormat } from '../../clustering/model-formats.ts';
+import { modelText } from '../../clustering/model-text.ts';
+import type { Steps } from '../../clustering/slices.ts';
 import { reportHtml } from '../../report/html.ts';
 import { reportMarkdown } from '../../report/markdown.ts';
 import type { ReportData } from '../../report/report-data.ts';
 
-/** Each form in which a report or its model is written, by the extension of its file. */
-export const FORMATS = {
-  html: reportHtml,
-  md: reportMarkdown,
-  json: ({ model }: ReportData) => serializeModel(model),
-  geojson: ({ model }: ReportData) => serializeGeoJson(model),
-  csv: ({ model }: ReportData) => serializeClustersCsv(model),
-  pmml: ({ model, version }: ReportData) => serializePmml(model, version),
-} as const satisfies Record<string, (data: ReportData) => string>;
+/** The forms of the report, by the extensions of their files. */
+export const REPORT_FORMATS = ['html', 'md'] as const;
 
-export type Format = keyof typeof FORMATS;
+export type ReportFormat = (typeof REPORT_FORMATS)[number];
+
+export type Format = ReportFormat | ModelFormat;
+
+export function* reportText(data: ReportData, format: ReportFormat): Steps<string> {
+  return format === 'html' ? yield* reportHtml(data) : reportMarkdown(data);
+}
+
+/** The report, or the model alone; undefined where a form has no word for the model. */
+export function* textOf(data: ReportData, format: Format): Steps<string | undefined> {
+  return format === 'html' || format === 'md'
+    ? yield* reportText(data, format)
+    : modelText(data.model, format, data.version);
+}

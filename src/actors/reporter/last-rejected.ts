@@ -1,8 +1,7 @@
-import { readToEnd } from '../../broker/read-to-end.ts';
 import type { RejectedExample } from '../../report/report-data.ts';
 import type { ModelPorts } from '../models/model-at.ts';
-import { RedrivenMarks } from '../rejected/redriven.ts';
-import { parseRejectedRow, type RejectedRow } from '../rejected/rejected-row.ts';
+import type { RejectedRow } from '../rejected/rejected-row.ts';
+import { rejectedRows } from '../rejected/rejected-rows.ts';
 
 /** So far back examples are looked for: the topic may hold millions. */
 const LOOKED_AT = 1_000;
@@ -10,31 +9,16 @@ const EXAMPLES_A_REASON = 3;
 /** Longer rows are cut. */
 const SHOWN_CHARACTERS = 160;
 
-const REJECTED_PARTITION = 0;
-
 /** By reason the last rows that were set aside and not redriven since, the newest first. */
 export async function lastRejected(ports: ModelPorts): Promise<ReadonlyMap<string, readonly RejectedRow[]>> {
-  const { broker, clock, partitions, signal, topics } = ports;
-  const marks = new RedrivenMarks(broker, topics.files, partitions);
-  await marks.refresh();
-  const { end, first } = await broker.offsets(topics.rejected, REJECTED_PARTITION);
-  const from = Math.max(first, end - LOOKED_AT);
-  const reader = await broker.openReader(topics.rejected, REJECTED_PARTITION, from);
-  const rows = new Map<string, RejectedRow>();
-  try {
-    for await (const records of readToEnd(reader, end, clock, signal)) {
-      for (const { value } of records) {
-        const row = value === null ? undefined : parseRejectedRow(value);
-        if (row !== undefined && (await marks.of(row.id)) === undefined) {
-          rows.set(row.id, row);
-        }
-      }
+  const rows: RejectedRow[] = [];
+  for await (const { redriven, row } of rejectedRows(ports, {}, ports.signal, LOOKED_AT)) {
+    if (!redriven) {
+      rows.push(row);
     }
-  } finally {
-    await reader.close();
   }
   const byReason = new Map<string, RejectedRow[]>();
-  for (const row of [...rows.values()].reverse()) {
+  for (const row of rows.reverse()) {
     const last = byReason.get(row.reason) ?? [];
     byReason.set(row.reason, last);
     if (last.length < EXAMPLES_A_REASON) {

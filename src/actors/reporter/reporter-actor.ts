@@ -4,15 +4,13 @@ import type { ReportData } from '../../report/report-data.ts';
 import type { ActorContext, ActorDefinition } from '../../system/actor.ts';
 import type { Schedule, Scheduler } from '../../system/schedule.ts';
 import type { PublishedModel } from '../centroid-aggregator/messages.ts';
+import { inSlices } from '../in-slices.ts';
 import type { ModelPorts } from '../models/model-at.ts';
 import { collectReport } from './collect-report.ts';
 import { type Keeping, removeOldExports, writeExports } from './export-folder.ts';
-import { type Format, FORMATS } from './formats.ts';
+import { type Format, REPORT_FORMATS, reportText, textOf } from './formats.ts';
 import type { ReporterMessage } from './messages.ts';
 import { replaceFile } from './replace-file.ts';
-
-/** The report beside `model.json`, in these forms. */
-const REPORT_FORMATS = ['html', 'md'] as const;
 
 export interface ReporterDependencies extends Pick<ModelPorts, 'broker' | 'partitions' | 'topics'> {
   readonly level: number;
@@ -96,7 +94,8 @@ class Reporter {
       const data = await this.#collect(published);
       await mkdir(directory, { recursive: true });
       for (const format of REPORT_FORMATS) {
-        await replaceFile(join(directory, `report.${format}`), FORMATS[format](data));
+        const text = await inSlices(reportText(data, format), this.#context);
+        await replaceFile(join(directory, `report.${format}`), text);
       }
       this.#reported = published;
     });
@@ -112,12 +111,16 @@ class Reporter {
     await this.#inTurn(async () => {
       const { directory, formats, keep } = this.#own.exports;
       const data = await this.#collect(served);
-      // PMML has no word for a model without clusters.
-      const possible = formats.filter((format) => format !== 'pmml' || data.model.clusters.length > 0);
-      const texts = new Map(possible.map((format) => [format, FORMATS[format](data)]));
+      const texts = new Map<Format, string>();
+      for (const format of formats) {
+        const text = await inSlices(textOf(data, format), this.#context);
+        if (text !== undefined) {
+          texts.set(format, text);
+        }
+      }
       const name = await writeExports(directory, data.madeAt, texts);
       const removed = await removeOldExports(directory, data.madeAt, keep);
-      log.info({ directory, name, formats: possible, removed }, 'exported');
+      log.info({ directory, name, formats: [...texts.keys()], removed }, 'exported');
     });
   }
 

@@ -19,6 +19,7 @@ const MODELS = {
   time: {},
   drift: { paneMs: HOUR, windowMs: 3 * HOUR },
 };
+const EPOCH = 0;
 const A = [2, 48] as const;
 const B = [100, 30] as const;
 
@@ -88,7 +89,7 @@ class Bench {
   async look(what: Seen, before?: Drift): Promise<Drift | undefined> {
     this.watch.look(what, before);
     await this.done();
-    return this.watch.newsAfter(undefined).drift;
+    return this.watch.newsAfter(undefined, EPOCH).drift;
   }
 
   async done(): Promise<void> {
@@ -96,7 +97,7 @@ class Bench {
   }
 
   publish(before?: Drift): void {
-    this.watch.published(this.watch.newsAfter(before));
+    this.watch.published(this.watch.newsAfter(before, EPOCH));
   }
 }
 
@@ -156,14 +157,14 @@ describe('the watch over drift', () => {
     const bench = new Bench();
     const raised: Drift = { pane: startOf(2), ratio: 4, alarm: true, since: startOf(2) };
     await bench.look(seen(6.2, 6.2), raised);
-    const news = bench.watch.newsAfter(raised);
+    const news = bench.watch.newsAfter(raised, EPOCH);
     expect(news.told.drift).to.deep.include({ alarm: false, since: null, reason: null });
     expect(news.events.map(({ type }) => type)).to.deep.equal(['drift-cleared']);
     expect(bench.log.lines).to.deep.equal([]);
     bench.watch.published(news);
     expect(bench.log.lines.map(({ level }) => level)).to.deep.equal(['info']);
     // From then on it is not news.
-    expect(bench.watch.newsAfter(news.drift)).to.deep.equal({ ...news, events: [] });
+    expect(bench.watch.newsAfter(news.drift, EPOCH)).to.deep.equal({ ...news, events: [] });
 
     bench.watch.published({ ...news, events: [{ type: 'drift-raised', pane: 'p', ratio: 3, since: 'p' }] });
     expect(bench.log.lines.at(-1)).to.deep.include({ level: 'warn' });
@@ -200,15 +201,37 @@ describe('the watch over drift', () => {
     await nextTurn();
     bench.watch.cancel();
     await bench.done();
-    expect([bench.judged, bench.watch.newsAfter(undefined).drift]).to.deep.equal([0, undefined]);
+    expect([bench.judged, bench.watch.newsAfter(undefined, EPOCH).drift]).to.deep.equal([0, undefined]);
 
     bench.watch.look(seen(6.2, 6.2), undefined);
     bench.watch.cancel();
     bench.watch.look(seen(7.2, 7.2), undefined);
     await bench.done();
-    expect([bench.judged, bench.watch.newsAfter(undefined).drift?.pane]).to.deep.equal([1, startOf(6)]);
+    expect([bench.judged, bench.watch.newsAfter(undefined, EPOCH).drift?.pane]).to.deep.equal([
+      1,
+      startOf(6),
+    ]);
     bench.watch.cancel();
-    expect(bench.watch.newsAfter(undefined).drift).to.equal(undefined);
+    expect(bench.watch.newsAfter(undefined, EPOCH).drift).to.equal(undefined);
+  });
+
+  it('forgets after a rewind what it found of the rows of before, and what it waited for', async () => {
+    const found = new Bench();
+    expect((await found.look(seen(6.2, 6.2)))?.pane).to.equal(startOf(5));
+    expect(found.watch.newsAfter(undefined, EPOCH + 1).drift).to.equal(undefined);
+    expect(found.watch.newsAfter(undefined, EPOCH + 1).drift).to.equal(undefined);
+
+    const waiting = new Bench();
+    waiting.ends = [10, 30];
+    expect(await waiting.look(seen(6.2, 1.5))).to.equal(undefined);
+    waiting.watch.newsAfter(undefined, EPOCH + 1);
+    waiting.ends = [10, 10];
+    waiting.watch.look(seen(2.2, 2.2), undefined);
+    await waiting.done();
+    expect([waiting.asked, waiting.watch.newsAfter(undefined, EPOCH + 1).drift?.pane]).to.deep.equal([
+      4,
+      startOf(1),
+    ]);
   });
 
   it('ends when the actor stops, and fails its actor when the log cannot be asked', async () => {

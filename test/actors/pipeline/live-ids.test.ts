@@ -1,5 +1,4 @@
 import { expect } from 'chai';
-import { decodePublished } from '../../../src/actors/centroid-aggregator/published-model.ts';
 import type { Committed } from '../../../src/broker/broker.ts';
 import { UnknownOutcomeError } from '../../../src/broker/errors.ts';
 import type { Model } from '../../../src/clustering/model.ts';
@@ -16,6 +15,7 @@ import {
   type Stage,
   timeOfRow,
   until,
+  published,
 } from './support.ts';
 
 const TOWNS = { paris: [2.35, 48.86], delhi: [77.2, 28.6], lima: [-77, -12] } as const;
@@ -70,20 +70,6 @@ async function startLive(
     return models.at(-1) as Model;
   };
   return { pipeline, models, modelOf };
-}
-
-/** All models that were published, in their order. */
-async function published({ broker }: Pipeline): Promise<ReturnType<typeof decodePublished>[]> {
-  const { end } = await broker.offsets('geoflock.models', 0);
-  const reader = await broker.openReader('geoflock.models', 0, 0);
-  const all = [];
-  while (reader.position < end) {
-    for (const { value } of await reader.read(1 << 20, AbortSignal.timeout(5_000))) {
-      all.push(decodePublished(value as Uint8Array));
-    }
-  }
-  await reader.close();
-  return all;
 }
 
 describe('the ids of live clusters', () => {

@@ -1,11 +1,10 @@
 import { expect } from 'chai';
 import type { ModelEvent } from '../../../src/actors/centroid-aggregator/messages.ts';
-import { decodePublished } from '../../../src/actors/centroid-aggregator/published-model.ts';
 
 import type { Model } from '../../../src/clustering/model.ts';
 import { createRandom } from '../../../src/clustering/random.ts';
 import type { Pipeline } from '../../../src/pipeline.ts';
-import { asFile, onStage, type Settings, type Stage, timeOfRow, until } from './support.ts';
+import { asFile, onStage, published, type Settings, type Stage, timeOfRow, until } from './support.ts';
 
 const SETTINGS: Settings = {
   'clustering.k': 'auto',
@@ -51,19 +50,6 @@ async function startLive(stage: Stage, settings: Settings = {}): Promise<Live> {
     return models.at(-1) as Model;
   };
   return { pipeline, models, modelOf };
-}
-
-async function published({ broker }: Pipeline): Promise<ReturnType<typeof decodePublished>[]> {
-  const { end } = await broker.offsets('geoflock.models', 0);
-  const reader = await broker.openReader('geoflock.models', 0, 0);
-  const all = [];
-  while (reader.position < end) {
-    for (const { value } of await reader.read(1 << 20, AbortSignal.timeout(5_000))) {
-      all.push(decodePublished(value as Uint8Array));
-    }
-  }
-  await reader.close();
-  return all;
 }
 
 /** Of the cluster of each of the first spots. */

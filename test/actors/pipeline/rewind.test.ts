@@ -1,6 +1,5 @@
 import { join } from 'node:path';
 import { expect } from 'chai';
-import { decodePublished } from '../../../src/actors/centroid-aggregator/published-model.ts';
 import { decodeProgress } from '../../../src/actors/partition/progress.ts';
 import {
   requestRewind,
@@ -18,6 +17,7 @@ import {
   drain,
   interceptCommits,
   onStage,
+  published,
   rowLines,
   sleep,
   summaries,
@@ -250,12 +250,12 @@ describe('rewind', () => {
       await rewind(a, EARLIEST);
       await until('the other partition is about to begin anew', () => held > 0);
       await until('the first has begun anew', () => a.topology.stats.partitions[0]?.checkpoints === 2);
-      const models = await publishedModels(a.broker);
+      const models = await published(a);
       const canonical = a.drain(undefined, 40_000);
       // Time for many live models.
       await sleep(500);
       expect(await epochs(a.broker, 2)).to.deep.equal([1, 0]);
-      expect(await publishedModels(a.broker)).to.deep.equal(models);
+      expect(await published(a)).to.deep.equal(models);
       expect(models.map(({ epoch }) => epoch)).not.to.include(1);
       letGo();
       expect((await canonical).epoch).to.equal(1);
@@ -322,20 +322,4 @@ function withRefresh(
       return typeof value === 'function' ? (value.bind(target) as unknown) : value;
     },
   });
-}
-
-async function publishedModels(
-  broker: Broker,
-): Promise<readonly { readonly epoch: number; readonly weight: number }[]> {
-  const { end, first } = await broker.offsets('geoflock.models', 0);
-  const reader = await broker.openReader('geoflock.models', 0, first);
-  const models: { epoch: number; weight: number }[] = [];
-  while (reader.position < end) {
-    for (const { value } of await reader.read(1 << 20, AbortSignal.timeout(5_000))) {
-      const { epoch, model } = decodePublished(value ?? new Uint8Array(0));
-      models.push({ epoch, weight: model.weight });
-    }
-  }
-  await reader.close();
-  return models;
 }

@@ -1,6 +1,7 @@
 import { mkdir, mkdtemp, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
+import { type KeptModel, publishedModels } from '../../../src/actors/models/published-models.ts';
 import type { RejectedRow } from '../../../src/actors/rejected/rejected-row.ts';
 import { parseRejectedRow } from '../../../src/actors/rejected/rejected-row.ts';
 import type {
@@ -16,6 +17,7 @@ import { loadConfiguration } from '../../../src/config/load.ts';
 import type { Configuration } from '../../../src/config/schema.ts';
 import { type Pipeline, type PipelineOptions, startPipeline } from '../../../src/pipeline.ts';
 import { type Fold, fold } from '../../../src/actors/region/region-actor.ts';
+import { systemClock } from '../../../src/system/clock.ts';
 import type { Connection } from '../../../src/system/connection.ts';
 import type { Logger } from '../../../src/system/logger.ts';
 
@@ -122,6 +124,18 @@ export async function onStage(work: (stage: Stage) => Promise<void>): Promise<vo
 export async function drain(pipeline: Pipeline, sweep = true): Promise<number> {
   const { model } = await pipeline.drain(sweep ? { settleTimeoutMs: 30_000 } : undefined, DRAIN_TIMEOUT_MS);
   return model.weight;
+}
+
+/** All models that were published and are kept, in their order. */
+export async function published({ broker, topology }: Pipeline): Promise<readonly KeptModel[]> {
+  const { stats, topics } = topology;
+  const { signal } = new AbortController();
+  const ports = { broker, topics, partitions: stats.partitions.length, clock: systemClock, signal };
+  const models: KeptModel[] = [];
+  for await (const model of publishedModels(ports)) {
+    models.push(model);
+  }
+  return models;
 }
 
 /** Keeps what was logged. */

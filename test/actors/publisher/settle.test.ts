@@ -2,6 +2,7 @@ import fs from 'node:fs';
 import path from 'node:path';
 import { expect } from 'chai';
 import { settleFile } from '../../../src/actors/publisher/settle.ts';
+import { cannotRun } from '../../support/cannot-run.ts';
 import { csv, type Outcome, Workshop } from './ingest-run.ts';
 
 describe('settling of files', () => {
@@ -60,7 +61,7 @@ describe('settling of files', () => {
     it('to another file system it copies, whole or not at all, and never overwrites', async function () {
       const elsewhere = '/dev/shm';
       if (!fs.existsSync(elsewhere) || fs.statSync(elsewhere).dev === fs.statSync(shop.input).dev) {
-        this.skip();
+        cannotRun(this, `no other file system at ${elsewhere}`);
       }
       moved = fs.mkdtempSync(path.join(elsewhere, 'geoflock-move-'));
       try {

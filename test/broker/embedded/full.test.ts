@@ -6,6 +6,7 @@ import { expect } from 'chai';
 import type { TopicSpec, Writer } from '../../../src/broker/broker.ts';
 import type { EmbeddedBroker } from '../../../src/broker/embedded/broker.ts';
 import { BrokerFullError } from '../../../src/broker/errors.ts';
+import { cannotRun } from '../../support/cannot-run.ts';
 import { failure, record } from '../helpers.ts';
 import { openAt, removeDirectory, temporaryDirectory } from '../fixtures.ts';
 
@@ -144,15 +145,14 @@ describe('a full embedded store', () => {
 
   it('on a full disk refuses, writes nothing, and goes on when the disk has room', async function () {
     if (process.platform !== 'linux' || process.getuid?.() !== 0) {
-      // Needs a small file system of its own, which only root can mount.
-      this.skip();
+      cannotRun(this, 'a small file system of its own can be mounted on Linux, and by root');
     }
     const mount = join(directory, 'disk');
     await mkdir(mount);
     try {
       execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=24m', 'tmpfs', mount], { stdio: 'ignore' });
-    } catch {
-      this.skip();
+    } catch (error) {
+      cannotRun(this, `no file system can be mounted: ${String(error)}`, error);
     }
     try {
       const ballast = join(mount, 'ballast');

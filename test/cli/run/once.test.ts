@@ -1,6 +1,7 @@
 import fs from 'node:fs';
 import { expect } from 'chai';
 import { csv, HEADER, rows } from '../../actors/publisher/ingest-run.ts';
+import { cannotRun } from '../../support/cannot-run.ts';
 import { COMMANDS_MS, type Ended, lasting, Sandbox } from './sandbox.ts';
 
 describe('geoflock run --once', function () {
@@ -117,8 +118,7 @@ describe('geoflock run --once', function () {
     async function withoutRights(test: Mocha.Context, args: readonly string[] = []): Promise<Ended> {
       const ended = await box.onceWithoutRights(args);
       if (ended === undefined) {
-        // Root reads and writes everything, and the project is not open to another user.
-        test.skip();
+        cannotRun(test, 'root reads and writes everything, and the project is not open to another user');
       }
       return ended;
     }
