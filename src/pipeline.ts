@@ -1,4 +1,8 @@
+import { hostname } from 'node:os';
+import type { HealthSummary } from './actors/admin/command-ports.ts';
 import type { AdminMessage } from './actors/admin/messages.ts';
+import type { Outcome } from './admin/outcome.ts';
+import type { CommandPort, CommandRequest } from './admin/request.ts';
 import type { PublishedModel } from './actors/centroid-aggregator/messages.ts';
 import { startTopology, type Topology, type TopologyOptions } from './actors/topology.ts';
 import { readTotals, type Totals } from './actors/totals.ts';
@@ -9,16 +13,20 @@ import { openState } from './open-state.ts';
 import {
   type ActorInfo,
   type ActorSystem,
+  AskTimeoutError,
   createActorSystem,
   type SystemExit,
 } from './system/actor-system.ts';
+import type { Address } from './system/actor.ts';
+import { BulletinBoard } from './system/bulletins.ts';
 import { type Clock, type Random, systemClock } from './system/clock.ts';
 import type { Logger } from './system/logger.ts';
 import { createCronTimer } from './system/node-cron.ts';
 import { createScheduler } from './system/schedule.ts';
 import { packageVersion } from './version.ts';
 
-export interface PipelineOptions extends Omit<TopologyOptions, 'startedAt' | 'version'> {
+export interface PipelineOptions
+  extends Pick<TopologyOptions, 'fold' | 'live' | 'onConfiguration' | 'onModel'> {
   readonly log: Logger;
   readonly clock?: Clock;
   readonly random?: Random;
@@ -26,6 +34,8 @@ export interface PipelineOptions extends Omit<TopologyOptions, 'startedAt' | 've
   readonly signal?: AbortSignal;
   /** Instead of the configured broker: several pipelines of one test share one. */
   readonly openBroker?: typeof openBroker;
+  /** Begins an orderly end of the process, because a command asks for it. */
+  readonly onShutdown?: () => void;
   /** Stands between the actors and the broker: a test makes it fail there. */
   readonly intercept?: (broker: Broker) => Broker;
 }
@@ -45,6 +55,10 @@ export interface Pipeline {
   /** Committed sums over the whole state. */
   totals(): Promise<Totals>;
   actors(): readonly ActorInfo[];
+  /** Through which all doors give their commands. */
+  readonly commands: CommandPort;
+  /** Name of this replica. */
+  readonly replica: string;
   /** Stops all actors in order (each checkpoints nothing more than it has) and closes the broker. */
   stop(): Promise<SystemExit>;
 }
@@ -60,13 +74,11 @@ export async function startPipeline(
   configuration: Configuration,
   options: PipelineOptions,
 ): Promise<Pipeline> {
-  const {
-    clock = systemClock,
-    intercept = (own: Broker) => own,
-    log,
-    random = Math.random,
-    signal,
-  } = options;
+  const { clock = systemClock, intercept = (own: Broker) => own, random = Math.random, signal } = options;
+  const startedAt = clock.now();
+  const replica = replicaName(configuration);
+  const board = new BulletinBoard(() => clock.now());
+  const log = board.watch(options.log);
   const open = options.openBroker ?? openBroker;
   const broker = await openState(configuration, {
     log,
@@ -80,8 +92,13 @@ export async function startPipeline(
   const schedule = createScheduler({ clock, cron: createCronTimer(), log });
   const topology = startTopology({ system, broker: intercept(broker), schedule }, configuration, {
     ...options,
+    log,
     version: packageVersion(),
-    startedAt: clock.now(),
+    startedAt,
+    replica,
+    health: () => healthOf(system.inspect()),
+    bulletins: () => board.bySource(),
+    shutdown: options.onShutdown ?? (() => undefined),
   });
   return {
     broker,
@@ -101,11 +118,56 @@ export async function startPipeline(
       ]),
     totals: () => readTotals(broker, topology.topics, configuration.topics.partitions),
     actors: () => system.inspect(),
+    commands: { submit: (request) => submit(system, topology.admin, clock, request) },
+    replica,
     stop: async () => {
       await system.stop();
       const exit = await system.terminated;
       await broker.close();
       return exit;
     },
+  };
+}
+
+/** Commands of the control topic are addressed to it, and the audit names it: pods have their own. */
+function replicaName({ replica }: Configuration): string {
+  return replica.name === '' ? hostname() : replica.name;
+}
+
+/** What an outcome takes to be written down after the command has expired. */
+const ANSWER_GRACE_MS = 5_000;
+
+async function submit(
+  system: ActorSystem,
+  admin: Address<AdminMessage>,
+  clock: Clock,
+  request: CommandRequest,
+): Promise<Outcome> {
+  const patience = Math.min(NO_TIMEOUT_MS, Math.max(0, request.expiresAt - clock.now()) + ANSWER_GRACE_MS);
+  try {
+    return await system.ask<AdminMessage, Outcome>(
+      admin,
+      (reply) => ({ type: 'command', request, reply }),
+      patience,
+    );
+  } catch (error) {
+    const late = error instanceof AskTimeoutError && error.delivered;
+    const { name } = request.command;
+    const message = late
+      ? `${name} had not ended when it expired; it may still: look at status`
+      : `${name} was not taken: the process is ending`;
+    return { status: 'failed', error: { code: late ? 'timeout' : 'stopping', message } };
+  }
+}
+
+function healthOf(actors: readonly ActorInfo[]): HealthSummary {
+  const reasons = actors
+    .filter(({ state }) => state !== 'running' && state !== 'starting')
+    .map(({ path, state }) => `${path} is ${state}`);
+  return {
+    status: reasons.length === 0 ? 'ok' : 'degraded',
+    live: true,
+    ready: reasons.length === 0,
+    reasons,
   };
 }

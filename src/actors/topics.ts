@@ -14,6 +14,10 @@ export interface TopicNames {
   readonly models: string;
   /** Table of one partition: what was asked for while running, such as the last rewind. */
   readonly settings: string;
+  /** Commands for the replicas, one partition. */
+  readonly control: string;
+  /** What became of every command, one partition. */
+  readonly replies: string;
   /**
    * Header of a rows message that says which lines of which file it holds (`src/rows/origin.ts`). Named
    * after the group, because a file is in the ledger of whoever published it: to another group that
@@ -48,6 +52,8 @@ export function topicNames({ group, prefix, rows }: TopicSettings): TopicNames {
     regions: `${prefix}${group}.regions`,
     models: `${prefix}${group}.models`,
     settings: `${prefix}${group}.settings`,
+    control: `${prefix}${group}.control`,
+    replies: `${prefix}${group}.control.replies`,
     redrivenHeader: `${prefix}${group}-redriven`,
     originHeader: `${prefix}${group}-origin`,
   };
@@ -73,6 +79,7 @@ export function topicSpecs(
   partitions: number,
   retention: { readonly rows: Retention; readonly rejected: Retention },
 ): readonly TopicSpec[] {
+  const ofCommands = { ...retention.rejected, retainUnconsumed: false };
   return [
     { name: names.rows, kind: 'log', partitions, retention: retention.rows },
     {
@@ -90,6 +97,8 @@ export function topicSpecs(
       retention: { ...retention.rejected, retainUnconsumed: false },
     },
     { name: names.settings, kind: 'table', partitions: 1 },
+    { name: names.control, kind: 'log', partitions: 1, retention: ofCommands },
+    { name: names.replies, kind: 'log', partitions: 1, retention: ofCommands },
   ];
 }
 
@@ -109,3 +118,9 @@ export const REDRIVEN_PREFIX = 'redriven/';
 /** Keys of the settings table: the last rewind, and the clusters of the last live model. */
 export const EPOCH_KEY = 'epoch';
 export const LIVE_KEY = 'live';
+/** Values that were set while it runs, by key of the configuration. */
+export const SET_PREFIX = 'set/';
+/** Files that are to be tried again, by path. */
+export const RETRY_PREFIX = 'retry/';
+/** Commands that were admitted, by id, or by id and replica. */
+export const COMMAND_PREFIX = 'command/';

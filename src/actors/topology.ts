@@ -24,26 +24,30 @@
 import type { Broker } from '../broker/broker.ts';
 import type { NamedModel } from '../clustering/geojson.ts';
 import type { Configuration } from '../config/schema.ts';
-import { modelSettingsOf } from '../clustering-options.ts';
 import { regionAlgorithmOf } from '../region-algorithm.ts';
 import { TOPIC_LAYOUT } from '../rows/kernel.ts';
 import { maxTopicLineBytes } from '../rows/topic-line.ts';
 import { createTypeScriptKernel } from '../rows/typescript-kernel.ts';
-import type { Address } from '../system/actor.ts';
+import { type Address, addressOf } from '../system/actor.ts';
 import type { ActorSystem } from '../system/actor-system.ts';
 import { ByteBudget } from '../system/budget.ts';
 import { Connection, type Cost } from '../system/connection.ts';
 import { ConnectionRegistry } from '../system/connection-registry.ts';
+import type { Logger } from '../system/logger.ts';
 import type { Scheduler } from '../system/schedule.ts';
 import type { ChildPolicy } from '../system/supervision.ts';
 import { packageVersion } from '../version.ts';
 import { adminActor } from './admin/admin-actor.ts';
+import type { CommandPorts } from './admin/command-ports.ts';
 import type { AdminMessage } from './admin/messages.ts';
+import { ServedModel } from './admin/served-model.ts';
+import { StageControl } from './admin/stage-control.ts';
 import { centroidAggregatorActor } from './centroid-aggregator/centroid-aggregator-actor.ts';
 import { fileWatcherActor } from './file-watcher/file-watcher-actor.ts';
 import { ingestActor } from './ingest/ingest-actor.ts';
 import { ledgerStore } from './ingest/ledger-store.ts';
 import { regionsOf } from './models/lineage.ts';
+import { createDiscardRegister } from './partition/discards.ts';
 import { partitionActor } from './partition/partition-actor.ts';
 import type { PartitionSettings } from './partition/partition-task.ts';
 import { createPoisonRegister } from './partition/poison.ts';
@@ -56,6 +60,7 @@ import type { AfterReading } from './publisher/settle.ts';
 import { packing, RowPacker } from './publisher/row-packer.ts';
 import { type Fold, fold } from './region/region-actor.ts';
 import { reporterActor, type ReporterDependencies } from './reporter/reporter-actor.ts';
+import { EffectiveSettings } from './settings/effective-settings.ts';
 import { emptyStats, type PipelineStats } from './stats.ts';
 import { groupNames, type TopicNames, topicNames } from './topics.ts';
 
@@ -79,7 +84,16 @@ export interface TopologyOptions {
   /** Wall-clock ms of the start: files that failed before are tried again once. */
   readonly startedAt: number;
   readonly onModel?: (model: NamedModel) => void;
+  /** Told of the configuration that is in effect whenever a setting makes it another. */
+  readonly onConfiguration?: (now: Configuration) => void;
   readonly fold?: Fold;
+  readonly log: Logger;
+  /** Name of this replica: commands are addressed to it. */
+  readonly replica: string;
+  readonly health: CommandPorts['health'];
+  readonly bulletins: CommandPorts['bulletins'];
+  /** Begins an orderly end of the process. */
+  readonly shutdown: () => void;
 }
 
 export interface Topology {
@@ -87,6 +101,7 @@ export interface Topology {
   readonly topics: TopicNames;
   readonly connections: ConnectionRegistry;
   readonly budget: ByteBudget;
+  readonly stages: StageControl;
   readonly stats: PipelineStats;
 }
 
@@ -95,15 +110,22 @@ export function startTopology(
   configuration: Configuration,
   options: TopologyOptions,
 ): Topology {
-  const { connections: limits, input, regions, source, topics: topicSettings } = configuration;
+  const { input, regions, source, topics: topicSettings } = configuration;
   const topics = topicNames(topicSettings);
   const groups = groupNames(topicSettings);
   const { partitions } = topicSettings;
   const stats = emptyStats(partitions);
   const budget = new ByteBudget(configuration.memory.budget);
   const connections = new ConnectionRegistry();
-  const connect = (name: string, thresholds: Cost, guaranteedBytes = 0): Connection =>
-    connections.register(new Connection({ name, thresholds, budget, guaranteedBytes }));
+  const connect = (name: string, receiver: string, thresholds: Cost, guaranteedBytes = 0): Connection =>
+    connections.register(new Connection({ name, receiver, thresholds, budget, guaranteedBytes }));
+  const stages = new StageControl(connections);
+  const settings = new EffectiveSettings(configuration, options.startedAt, options.log);
+  settings.onChange((now) => {
+    setThresholds(connections, now);
+    options.onConfiguration?.(now);
+  });
+  const served = new ServedModel();
   const supervision = supervisionOf(configuration);
   const { ownership } = configuration.ingest;
   const ledger = ledgerStore(broker, { table: topics.files, partitions, source: source.name, ownership });
@@ -116,6 +138,7 @@ export function startTopology(
       level: regions.level,
       version: options.version,
       schedule,
+      gate: stages.gate('reporter'),
       report: {
         directory: configuration.report.directory,
         every: (options.live ? configuration.report.every : null) ?? undefined,
@@ -129,18 +152,22 @@ export function startTopology(
       topics,
       partitions,
       group: groups.models,
-      ...modelSettingsOf(configuration),
+      settings: () => settings.model,
+      gate: stages.gate('centroid-aggregator'),
       made: { version: packageVersion(), regions: regionsOf(configuration) },
       reportDirectory: configuration.report.directory,
       reporter,
       liveEvery: options.live ? configuration.model.every : undefined,
       schedule,
       stats: stats.aggregator,
-      onModel: options.onModel ?? (() => undefined),
+      onModel: (model) => {
+        served.changed();
+        options.onModel?.(model);
+      },
     }),
   );
 
-  const settings = partitionSettings(configuration);
+  const ofPartitions = partitionSettings(configuration);
   const kernel = createTypeScriptKernel({
     layout: TOPIC_LAYOUT,
     utcOffsetMinutes: 0,
@@ -150,6 +177,7 @@ export function startTopology(
   });
   const scratch = allocateScratch(SLICE_ROWS);
   const poison = createPoisonRegister(POISON_ATTEMPTS);
+  const discards = createDiscardRegister();
   const partitionsAddress = system.start(
     partitionsActor({
       broker,
@@ -163,17 +191,21 @@ export function startTopology(
           giveUp,
           broker,
           topics,
-          settings,
+          settings: ofPartitions,
+          latenessMs: () => settings.latenessMs,
+          gate: stages.gate('partitions'),
           kernel,
           scratch,
           connect: () =>
             connect(
               `partition-${String(claim.partition)}=>regions`,
-              limits.rows,
+              'regions',
+              settings.configuration.connections.rows,
               guaranteedRowBytes(configuration),
             ),
           aggregator,
           poison,
+          discards,
           requests,
           fold: options.fold ?? fold,
           stats: statsOf(stats, claim.partition),
@@ -203,6 +235,7 @@ export function startTopology(
           giveUp,
           settings: {
             directory: input.directory,
+            replica: options.replica,
             sourceName: source.name,
             columns: source.columns,
             utcOffsetMinutes: source.timezone,
@@ -211,8 +244,9 @@ export function startTopology(
             after: afterReading(configuration),
             level: regions.level,
             partitions,
-            logLimitBytes: limits.log.bytes,
           },
+          logLimitBytes: () => settings.configuration.connections.log.bytes,
+          gate: stages.gate('publisher'),
           buffers,
           packer: (ours) =>
             (packer ??= new RowPacker({
@@ -222,7 +256,7 @@ export function startTopology(
               packing: packing(configuration.publisher.linesPerMessage, ours),
               originHeader: topics.originHeader,
             })),
-          connect: () => connect('publisher', { rows: TRANSACTION_ROWS, bytes: buffers.bytes.length }),
+          connect: () => connect('publisher', 'log', { rows: TRANSACTION_ROWS, bytes: buffers.bytes.length }),
           requests,
           stats: stats.publisher,
         }),
@@ -238,14 +272,13 @@ export function startTopology(
           },
           ledger,
           ownership,
-          rules: { settles: input.after !== 'keep', retryFailedBefore: options.startedAt },
+          rules: (path) => ({
+            settles: input.after !== 'keep',
+            retryFailedBefore: settings.retryFailedBefore(path),
+          }),
+          gate: stages.gate('file-watcher'),
           publisher,
-          // The publisher takes half of the budget at most: found files must not take the rest.
-          connect: () =>
-            connect('files', {
-              rows: limits.files.rows,
-              bytes: Math.min(limits.files.bytes, Math.floor(configuration.memory.budget / 8)),
-            }),
+          connect: () => connect('files', 'publisher', filesThresholds(settings.configuration)),
           schedule,
           requests,
           stats: stats.fileWatcher,
@@ -253,8 +286,44 @@ export function startTopology(
     }),
   );
 
-  const admin = system.start(adminActor({ ingest, partitions: partitionsAddress, aggregator, reporter }));
-  return { admin, topics, connections, budget, stats };
+  const admin = system.start(
+    adminActor({
+      system,
+      broker,
+      topics,
+      partitions,
+      configuration,
+      settings,
+      connections,
+      stages,
+      stats,
+      served,
+      ingest,
+      fileWatcher: addressOf('ingest/file-watcher'),
+      partitionsActor: partitionsAddress,
+      aggregator,
+      reporter,
+      replica: options.replica,
+      version: options.version,
+      startedAt: options.startedAt,
+      health: options.health,
+      bulletins: options.bulletins,
+      shutdown: options.shutdown,
+    }),
+  );
+  return { admin, topics, connections, budget, stages, stats };
+}
+
+/** What is open, and what is opened later, keeps to these limits. */
+function setThresholds(connections: ConnectionRegistry, configuration: Configuration): void {
+  connections.setThresholds('publisher', filesThresholds(configuration));
+  connections.setThresholds('regions', configuration.connections.rows);
+}
+
+/** The publisher takes half of the budget at most: found files must not take the rest. */
+function filesThresholds({ connections, memory }: Configuration): Cost {
+  const { bytes, rows } = connections.files;
+  return { rows, bytes: Math.min(bytes, Math.floor(memory.budget / 8)) };
 }
 
 function exportsOf({ exports }: Configuration, live: boolean): ReporterDependencies['exports'] {
@@ -294,7 +363,6 @@ function partitionSettings(configuration: Configuration): PartitionSettings {
     checkpointRows: checkpoint.rows,
     level: regions.level,
     algorithm: regionAlgorithmOf(configuration),
-    latenessMs: regions.lateness ?? Infinity,
     maxFutureMs: source.maxFuture,
     startPosition: partitions.startPosition,
   };

@@ -141,11 +141,12 @@ export const predictions = z.object({
   model: count.describe('number of the model'),
   predictions: z.array(
     z.object({
-      cluster: count,
+      cluster: count.describe('its id'),
+      longitude: z.number().describe('of the cluster, degrees east'),
+      latitude: z.number().describe('degrees north'),
       place: z.string().nullable(),
-      distanceKm: z.number().describe('to its center'),
-      marginKm: z.number().nullable().describe('how much farther the next center is'),
-      inside: z.boolean().describe('within the radius of the cluster'),
+      distanceKm: z.number().describe('to where the cluster is'),
+      marginKm: z.number().nullable().describe('how much farther the second nearest is'),
     }),
   ),
 });
@@ -214,7 +215,7 @@ export const file = fileInShort.extend({
         first: count,
         last: count,
         rows: count,
-        counted: count.describe('of these rows'),
+        done: count.describe('of these rows, those that are counted or rejected'),
       }),
     )
     .describe('of its rows on the log, as far as they are kept'),

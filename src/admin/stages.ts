@@ -9,3 +9,7 @@ export const STAGES = [
 ] as const;
 
 export type Stage = (typeof STAGES)[number];
+
+export function isStage(name: string): name is Stage {
+  return (STAGES as readonly string[]).includes(name);
+}

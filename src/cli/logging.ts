@@ -3,8 +3,15 @@ import { BrokerError } from '../broker/errors.ts';
 import type { Configuration } from '../config/schema.ts';
 import type { Logger } from '../system/logger.ts';
 
+type Level = Configuration['log']['level'];
+
+/** A logger of which the level can be set while it runs, also for what came from it before. */
+export interface LevelledLogger extends Logger {
+  setLevel(level: Level): void;
+}
+
 export interface LoggingOptions {
-  readonly level: Configuration['log']['level'];
+  readonly level: Level;
   readonly format: Configuration['log']['format'];
   /** Default: whether stderr is a terminal. */
   readonly terminal?: boolean;
@@ -17,7 +24,7 @@ export interface LoggingOptions {
  * stdout is left to results. Every line is written before the call returns, so that none is lost when
  * the process ends.
  */
-export async function createLogger(options: LoggingOptions): Promise<Logger> {
+export async function createLogger(options: LoggingOptions): Promise<LevelledLogger> {
   const terminal = options.terminal ?? process.stderr.isTTY;
   const human = options.format === 'human' || (options.format === 'auto' && terminal);
   const output = destination({ dest: options.to ?? 2, sync: true });
@@ -26,7 +33,7 @@ export async function createLogger(options: LoggingOptions): Promise<Logger> {
     // and there is no place left to say it.
   });
   const settings = {
-    level: options.level,
+    level: 'debug',
     base: null,
     timestamp: stdTimeFunctions.isoTime,
     serializers: { err: tellError },
@@ -34,7 +41,34 @@ export async function createLogger(options: LoggingOptions): Promise<Logger> {
   const logger: PinoLogger = human
     ? pino(settings, await humanStream(output, terminal))
     : pino({ ...settings, formatters: { level: (label) => ({ level: label }) } }, output);
-  return logger;
+  const least = { rank: RANKS[options.level] };
+  return {
+    ...filtered(logger, least),
+    setLevel: (level) => {
+      least.rank = RANKS[level];
+    },
+  };
+}
+
+/** By how much a line matters. */
+const RANKS: Readonly<Record<Level, number>> = { debug: 0, info: 1, warn: 2, error: 3, silent: 4 };
+
+/** All that come from one logger share its level: pino's children keep that of their beginning. */
+function filtered(logger: PinoLogger, least: { readonly rank: number }): Logger {
+  const at =
+    (level: Exclude<Level, 'silent'>) =>
+    (fields: object, message: string): void => {
+      if (RANKS[level] >= least.rank) {
+        logger[level](fields, message);
+      }
+    };
+  return {
+    debug: at('debug'),
+    info: at('info'),
+    warn: at('warn'),
+    error: at('error'),
+    child: (fields) => filtered(logger.child(fields), least),
+  };
 }
 
 /** What the broker's errors say is meant for the operator; where in the code it was found is not. */

@@ -37,14 +37,29 @@ export async function runCommand(
     return EXIT_FAILURE;
   }
   return await untilStopped(async (signal) => {
-    const pipeline = await startOrSay(configuration, { log, live: !options.once }, output, signal);
+    const asked = new AbortController();
+    const pipeline = await startOrSay(
+      configuration,
+      {
+        log,
+        live: !options.once,
+        onConfiguration: (now) => {
+          log.setLevel(now.log.level);
+        },
+        onShutdown: () => {
+          asked.abort();
+        },
+      },
+      output,
+      signal,
+    );
     if (pipeline === undefined) {
       return EXIT_FAILURE;
     }
     try {
       return options.once
         ? await runOnce(pipeline, configuration, options, output, log, signal)
-        : await runUntil(pipeline, configuration, log, signal);
+        : await runUntil(pipeline, configuration, log, AbortSignal.any([signal, asked.signal]));
     } catch (error) {
       if (!(error instanceof BrokerError)) {
         log.error({ err: error }, 'ended by an error');

@@ -67,6 +67,12 @@ export const configurationSchema = z
       settleTimeout: duration(),
       events: flag(),
     }),
+    replica: z.strictObject({
+      name: text(
+        'a name of letters, digits, dots, hyphens and underscores, or nothing: the name of the machine',
+        /^[A-Za-z0-9._-]{0,100}$/,
+      ),
+    }),
     state: z.strictObject({ directory: folder() }),
     report: z.strictObject({ directory: folder(), every: scheduleOrOff({ min: 1000 }) }),
     exports: z.strictObject({
@@ -184,7 +190,7 @@ type DeepReadonly<T> = T extends RegExp | number | readonly string[]
 export type Configuration = DeepReadonly<z.output<typeof configurationSchema>>;
 
 /** What must hold between keys: pairs of the key to name and what it should have been. */
-function* crossChecks(all: Configuration): Generator<readonly [string, string]> {
+export function* crossChecks(all: Configuration): Generator<readonly [string, string]> {
   const { input, source, publisher, connections, clustering, supervision, memory } = all;
   if (input.after === 'move' && input.moveTo === null) {
     yield ['input.moveTo', 'expected the path of a folder, because input.after is move'];

@@ -68,6 +68,8 @@ export function explainRejection(
       return 'it was appended to a line without a line end, which was counted before as it stood';
     case 'poison':
       return 'the row made its region fail again and again';
+    case 'discarded':
+      return 'an operator emptied the connection in which it waited';
   }
 }
 

@@ -20,6 +20,7 @@ export const REJECT_REASONS = [
   'empty-message',
   'cut-line',
   'poison',
+  'discarded',
 ] as const;
 
 export type RejectReason = Exclude<(typeof REJECT_REASONS)[number], 'none'>;

@@ -9,6 +9,8 @@ import { type ChildPolicy, judgeFailure, restartScope } from './supervision.ts';
 /** Who is told of a cell's failure and end: the parent's cell, or the root guardian. */
 export interface Supervisor {
   childFailed(child: ActorCell, failure: Failure): void;
+  /** Restarts the child, with all that restart together with it; the paths of those that then run. */
+  restartChild(child: ActorCell): Promise<readonly string[]>;
   childStopping(child: ActorCell): void;
   childStopped(child: ActorCell): void;
 }
@@ -57,6 +59,8 @@ export class ActorCell implements Receiver, Supervisor {
   #groupHistory: readonly number[] = [];
   #teardown: Promise<readonly Failure[]> | undefined;
   #stopping: Promise<readonly Failure[]> | undefined;
+  /** Told once whether the next incarnation runs. */
+  #awaited: ((running: boolean) => void)[] = [];
 
   /** @throws Error when the name has other characters than letters, digits and `_ . -`. */
   constructor(
@@ -136,6 +140,7 @@ export class ActorCell implements Receiver, Supervisor {
     log.error({ ...fields, incarnation: this.#incarnation.number }, 'actor failed');
     this.#move('failed');
     this.#close('restarted');
+    this.#answerAwaited(false);
     this.#supervisor.childFailed(this, failure);
   }
 
@@ -156,19 +161,53 @@ export class ActorCell implements Receiver, Supervisor {
     } else {
       this.#groupHistory = decision.history;
     }
-    const names = restartScope(this.#policy.strategy, [...this.#children.keys()], child.name);
-    const scope = names
-      .map((name) => this.#children.get(name))
-      .filter((cell) => cell !== undefined)
-      .filter((cell) => cell.#state !== 'stopping');
+    const scope = this.#restartingWith(child, this.#policy.strategy);
     log.warn(
       { path: child.path, delayMs: decision.delayMs, together: scope.length },
       'restarting after a failure',
     );
     for (const cell of scope) {
-      cell.#prepareRestart();
+      cell.prepareRestart();
     }
     this.#rounds.begin(scope, decision.delayMs);
+  }
+
+  /**
+   * Restarts this place as its supervisor would after a failure, at once and without counting it as one.
+   * Resolves, when they run, to the paths of all that were restarted with it.
+   * @throws Error when it, or its supervisor, is being stopped or has failed.
+   */
+  async restart(): Promise<readonly string[]> {
+    return await this.#supervisor.restartChild(this);
+  }
+
+  async restartChild(child: ActorCell): Promise<readonly string[]> {
+    const { strategy } = this.#policy;
+    if (strategy === 'escalate') {
+      return await this.restart();
+    }
+    if (!isAlive(this.#state)) {
+      throw new Error(`actor ${child.path} cannot be restarted: ${this.path} is ${this.#state}`);
+    }
+    const scope = this.#restartingWith(child, strategy);
+    return await restartTogether(scope, this.#rounds);
+  }
+
+  /** Resolves to whether the next incarnation came to run; false when it failed or the place was stopped. */
+  nextRunning(): Promise<boolean> {
+    return new Promise((resolve) => {
+      this.#awaited.push(resolve);
+    });
+  }
+
+  #restartingWith(
+    child: ActorCell,
+    strategy: Exclude<ChildPolicy['strategy'], 'escalate'>,
+  ): readonly ActorCell[] {
+    return restartScope(strategy, [...this.#children.keys()], child.name)
+      .map((name) => this.#children.get(name))
+      .filter((cell) => cell !== undefined)
+      .filter((cell) => cell.#state !== 'stopping');
   }
 
   childStopping(child: ActorCell): void {
@@ -218,6 +257,7 @@ export class ActorCell implements Receiver, Supervisor {
     const incarnation = new Incarnation(number, this.path, clock, scheduler, {
       ready: () => {
         this.#move('running');
+        this.#answerAwaited(true);
         for (const message of this.#stash.splice(0)) {
           this.deliver(message);
         }
@@ -291,7 +331,8 @@ export class ActorCell implements Receiver, Supervisor {
     }
   }
 
-  #prepareRestart(): void {
+  /** Part of a restart round: nothing of the old incarnation begins any more. */
+  prepareRestart(): void {
     if (isAlive(this.#state) || this.#state === 'failed') {
       this.#move('restarting');
       this.#close('restarted');
@@ -304,8 +345,15 @@ export class ActorCell implements Receiver, Supervisor {
     this.#runtime.deadLetters.record(this.path, reason, this.#incarnation.close());
   }
 
+  #answerAwaited(running: boolean): void {
+    for (const answer of this.#awaited.splice(0)) {
+      answer(running);
+    }
+  }
+
   async #stop(): Promise<readonly Failure[]> {
     this.#move('stopping');
+    this.#answerAwaited(false);
     this.#supervisor.childStopping(this);
     this.#close('stopped');
     this.#runtime.deadLetters.record(this.path, 'stopped', this.#stash.splice(0).length);
@@ -348,6 +396,26 @@ export class ActorCell implements Receiver, Supervisor {
       cancel();
     }
   }
+}
+
+/**
+ * A round at once, of those in `scope` (in spawn order).
+ * @throws Error when one of them does not come to run.
+ */
+export async function restartTogether(
+  scope: readonly ActorCell[],
+  rounds: RestartRounds,
+): Promise<readonly string[]> {
+  for (const cell of scope) {
+    cell.prepareRestart();
+  }
+  const running = scope.map((cell) => cell.nextRunning());
+  rounds.begin(scope, 0);
+  const [failed] = (await Promise.all(running)).flatMap((runs, at) => (runs ? [] : [scope[at]]));
+  if (failed !== undefined) {
+    throw new Error(`actor ${failed.path} did not come to run again: it is ${failed.state}`);
+  }
+  return scope.map(({ path }) => path);
 }
 
 function describe(error: unknown): string {

@@ -1,10 +1,11 @@
 import { type ActorDefinition, type Address, addressOf } from './actor.ts';
-import { ActorCell, type Supervisor } from './actor-cell.ts';
+import { ActorCell, restartTogether, type Supervisor } from './actor-cell.ts';
 import { ask } from './ask.ts';
 import type { Clock, Random } from './clock.ts';
 import { DeadLetters } from './dead-letters.ts';
 import type { Logger } from './logger.ts';
 import { createNactScheduler } from './nact.ts';
+import { RestartRounds } from './restart-rounds.ts';
 import type { ActorInfo, Failure, Receiver, Runtime } from './runtime.ts';
 
 export { AskTimeoutError } from './ask.ts';
@@ -54,8 +55,18 @@ export interface ActorSystem {
   stop(): Promise<void>;
   readonly terminated: Promise<SystemExit>;
   readonly deadLetters: DeadLetters;
+  /**
+   * Restarts the actor at `path` with all that restart together with it, at once, and without counting it
+   * as a failure. Resolves, when they run, to their paths.
+   * @throws UnknownActorError; Error when it does not come to run, or is being stopped.
+   */
+  restart(path: string): Promise<readonly string[]>;
   /** All actors, parents before their children, in spawn order. */
   inspect(): readonly ActorInfo[];
+}
+
+export class UnknownActorError extends Error {
+  override readonly name = 'UnknownActorError';
 }
 
 export function createActorSystem(options: ActorSystemOptions): ActorSystem {
@@ -76,6 +87,8 @@ class RootGuardian implements ActorSystem, Supervisor, Runtime {
   readonly terminated: Promise<SystemExit>;
   readonly #terminate: (exit: SystemExit) => void;
   readonly #topLevel = new Map<string, ActorCell>();
+  /** Top-level actors are restarted only when asked for. */
+  readonly #rounds: RestartRounds;
   /** By path, also of those that are gone: a respawned child must not reuse a number. */
   readonly #incarnations = new Map<string, number>();
   #ending = false;
@@ -89,6 +102,7 @@ class RootGuardian implements ActorSystem, Supervisor, Runtime {
     this.mailboxLimit = options.mailboxLimit ?? 10_000;
     this.stashLimit = options.stashLimit ?? 1_000;
     this.stopTimeoutMs = options.stopTimeoutMs ?? 30_000;
+    this.#rounds = new RestartRounds(this.clock, () => !this.#ending);
     this.deadLetters = new DeadLetters(
       () => this.clock.now(),
       options.visibleDeadLetters ?? 100,
@@ -157,8 +171,24 @@ class RootGuardian implements ActorSystem, Supervisor, Runtime {
     this.end(failure);
   }
 
-  childStopping(): void {
-    // Top-level actors are never restarted: there is no round to leave.
+  async restart(path: string): Promise<readonly string[]> {
+    const place = this.places.get(path);
+    if (!(place instanceof ActorCell)) {
+      throw new UnknownActorError(`there is no actor ${path}`);
+    }
+    this.log.info({ path }, 'restarting as asked');
+    return await place.restart();
+  }
+
+  async restartChild(child: ActorCell): Promise<readonly string[]> {
+    if (this.#ending || child.state === 'stopping') {
+      throw new Error(`actor ${child.path} cannot be restarted: it is being stopped`);
+    }
+    return await restartTogether([child], this.#rounds);
+  }
+
+  childStopping(child: ActorCell): void {
+    this.#rounds.release(child);
   }
 
   childStopped(child: ActorCell): void {

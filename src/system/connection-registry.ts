@@ -15,9 +15,14 @@ export interface ConnectionInfo {
   readonly waiting: number;
 }
 
-/** The open connections of one process, by name, for status and administration. */
+/**
+ * The open connections of one process, by name, for status and administration. What is set here for a
+ * receiver holds for its later connections too: each incarnation of a stage has new ones.
+ */
 export class ConnectionRegistry {
   readonly #connections = new Map<string, Connection>();
+  readonly #paused = new Set<string>();
+  readonly #thresholds = new Map<string, Cost>();
 
   /**
    * Lists the connection until it is closed.
@@ -28,7 +33,46 @@ export class ConnectionRegistry {
       throw new Error(`connection ${connection.name} is registered and still open`);
     }
     this.#connections.set(connection.name, connection);
+    if (this.#paused.has(connection.receiver)) {
+      connection.pause();
+    }
+    const thresholds = this.#thresholds.get(connection.receiver);
+    if (thresholds !== undefined) {
+      connection.setThresholds(thresholds);
+    }
     return connection;
+  }
+
+  /** What is sent to this stage from now on waits. */
+  pause(receiver: string): void {
+    this.#paused.add(receiver);
+    for (const connection of this.to(receiver)) {
+      connection.pause();
+    }
+  }
+
+  /** Delivers what waits for this stage, and lets it through again. */
+  resume(receiver: string): void {
+    this.#paused.delete(receiver);
+    for (const connection of this.to(receiver)) {
+      connection.resume();
+    }
+  }
+
+  /** @throws RangeError when a threshold is not a positive integer. */
+  setThresholds(receiver: string, thresholds: Cost): void {
+    this.#thresholds.set(receiver, thresholds);
+    for (const connection of this.to(receiver)) {
+      connection.setThresholds(thresholds);
+    }
+  }
+
+  /** The open connections to one stage. */
+  to(receiver: string): readonly Connection[] {
+    return [...this.#connections.keys()]
+      .map((name) => this.get(name))
+      .filter((connection) => connection !== undefined)
+      .filter((connection) => connection.receiver === receiver);
   }
 
   get(name: string): Connection | undefined {

@@ -13,13 +13,15 @@ import {
   NO_COST,
   subtractCost,
 } from './credit.ts';
-import { DeliveryQueue, type QueuedItem } from './delivery-queue.ts';
+import { type Delivery, DeliveryQueue, type QueuedItem } from './delivery-queue.ts';
 
 export type { Cost } from './credit.ts';
 export type { QueuedItem } from './delivery-queue.ts';
 
 export interface ConnectionOptions {
   readonly name: string;
+  /** The stage that handles what is sent: while that is paused, it waits here. */
+  readonly receiver: string;
   /** Hard limits of what is reserved and not yet released. */
   readonly thresholds: Cost;
   /** Binds on top, over all connections that share it. */
@@ -48,7 +50,8 @@ interface Waiter {
  */
 export class Connection {
   readonly name: string;
-  readonly thresholds: Cost;
+  readonly receiver: string;
+  #thresholds: Cost;
   readonly #budget: ByteBudget;
   #held: Cost = NO_COST;
   readonly #promisedBytes: number;
@@ -64,11 +67,8 @@ export class Connection {
 
   /** @throws RangeError when a threshold is not a positive integer, or the guarantee exceeds one. */
   constructor(options: ConnectionOptions) {
-    const { name, thresholds, budget, guaranteedBytes = 0 } = options;
-    checkCost(`connection ${name}: thresholds`, thresholds);
-    if (thresholds.rows === 0 || thresholds.bytes === 0) {
-      throw new RangeError(`connection ${name}: thresholds ${formatCost(thresholds)} let nothing through`);
-    }
+    const { name, receiver, thresholds, budget, guaranteedBytes = 0 } = options;
+    checkThresholds(name, thresholds);
     if (!isCount(guaranteedBytes) || guaranteedBytes > thresholds.bytes) {
       throw new RangeError(
         `connection ${name}: guarantee of ${String(guaranteedBytes)} bytes, ` +
@@ -77,12 +77,28 @@ export class Connection {
     }
     budget.addGuarantee(name, guaranteedBytes);
     this.name = name;
-    this.thresholds = thresholds;
+    this.receiver = receiver;
+    this.#thresholds = thresholds;
     this.#budget = budget;
     this.#promisedBytes = guaranteedBytes;
     if (guaranteedBytes > 0) {
       this.#setAside(guaranteedBytes);
     }
+  }
+
+  get thresholds(): Cost {
+    return this.#thresholds;
+  }
+
+  /**
+   * Sets other limits. What is reserved beyond lower ones stays; nothing more is granted until it is below.
+   * Bytes do not fall below what is guaranteed.
+   * @throws RangeError when a threshold is not a positive integer.
+   */
+  setThresholds(thresholds: Cost): void {
+    checkThresholds(this.name, thresholds);
+    this.#thresholds = { ...thresholds, bytes: Math.max(thresholds.bytes, this.#promisedBytes) };
+    this.#grantWaiters();
   }
 
   /** Everything reserved and not yet released. */
@@ -183,7 +199,7 @@ export class Connection {
    * Hands over an item whose cost is reserved: delivered at once, or on `resume` while paused.
    * @throws RangeError when the cost was not reserved.
    */
-  send(label: string, cost: Cost, deliver: () => void): void {
+  send(label: string, cost: Cost, delivery: Delivery): void {
     if (this.#closed) {
       return;
     }
@@ -192,12 +208,26 @@ export class Connection {
         `connection ${this.name}: ${label} of ${formatCost(cost)} was sent without a reservation`,
       );
     }
-    this.#deliveries.send(label, cost, deliver);
+    this.#deliveries.send(label, cost, delivery);
   }
 
   /** Keeps what is sent from now on; reservations are still granted, up to the thresholds. */
   pause(): void {
     this.#deliveries.pause();
+  }
+
+  /** Delivers the first item that was kept, although paused. False when there is none. */
+  step(): boolean {
+    return this.#deliveries.step();
+  }
+
+  /** Drops what was kept, each item being told, and returns its credit. What was dropped, in order. */
+  drop(): readonly QueuedItem[] {
+    const dropped = this.#deliveries.drop();
+    for (const { cost } of dropped) {
+      this.release(cost);
+    }
+    return dropped;
   }
 
   /**
@@ -233,7 +263,7 @@ export class Connection {
   }
 
   #account(): Account {
-    return { thresholds: this.thresholds, held: this.#held, guaranteedBytes: this.#guaranteedBytes };
+    return { thresholds: this.#thresholds, held: this.#held, guaranteedBytes: this.#guaranteedBytes };
   }
 
   #share(): number {
@@ -263,9 +293,9 @@ export class Connection {
 
   #checkEverFits(cost: Cost): void {
     checkCost(`connection ${this.name}`, cost);
-    if (!isWithin(cost, this.thresholds)) {
+    if (!isWithin(cost, this.#thresholds)) {
       throw new RangeError(
-        `connection ${this.name}: ${formatCost(cost)} can never fit, threshold ${formatCost(this.thresholds)}`,
+        `connection ${this.name}: ${formatCost(cost)} can never fit, threshold ${formatCost(this.#thresholds)}`,
       );
     }
     const attainable = this.#budget.limit - this.#budget.guaranteed + this.#promisedBytes;
@@ -361,5 +391,12 @@ export class Connection {
     this.#waiters.shift();
     first.resolve(granted);
     return this.#share() - before;
+  }
+}
+
+function checkThresholds(name: string, thresholds: Cost): void {
+  checkCost(`connection ${name}: thresholds`, thresholds);
+  if (thresholds.rows === 0 || thresholds.bytes === 0) {
+    throw new RangeError(`connection ${name}: thresholds ${formatCost(thresholds)} let nothing through`);
   }
 }

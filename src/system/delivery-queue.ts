@@ -6,13 +6,18 @@ export interface QueuedItem {
   readonly cost: Cost;
 }
 
-interface Delivery extends QueuedItem {
+/** What is to be done with an item; exactly one of the two is called, once, unless its connection is closed. */
+export interface Delivery {
   readonly deliver: () => void;
+  /** It was taken out of the queue, and its credit is returned. */
+  readonly dropped: () => void;
 }
+
+interface WaitingItem extends QueuedItem, Delivery {}
 
 /** Delivers in the order of sending; keeps what is sent while paused. */
 export class DeliveryQueue {
-  readonly #waiting: Delivery[] = [];
+  readonly #waiting: WaitingItem[] = [];
   #cost: Cost = NO_COST;
   #paused = false;
   #draining = false;
@@ -31,13 +36,34 @@ export class DeliveryQueue {
   }
 
   /** Delivers at once, unless paused or something sent earlier still waits. */
-  send(label: string, cost: Cost, deliver: () => void): void {
+  send(label: string, cost: Cost, delivery: Delivery): void {
     if (this.#paused || this.#draining || this.#waiting.length > 0) {
-      this.#waiting.push({ label, cost, deliver });
+      this.#waiting.push({ label, cost, ...delivery });
       this.#cost = addCost(this.#cost, cost);
     } else {
-      deliver();
+      delivery.deliver();
     }
+  }
+
+  /** Delivers the first of what waits, paused or not. False when nothing does. */
+  step(): boolean {
+    const item = this.#waiting[0];
+    if (item === undefined) {
+      return false;
+    }
+    this.#take();
+    item.deliver();
+    return true;
+  }
+
+  /** Takes out what waits, in order, and tells each item that it was dropped. */
+  drop(): readonly QueuedItem[] {
+    const dropped = this.#waiting.splice(0);
+    this.#cost = NO_COST;
+    for (const item of dropped) {
+      item.dropped();
+    }
+    return dropped;
   }
 
   pause(): void {
@@ -74,8 +100,12 @@ export class DeliveryQueue {
   }
 
   /** A delivery may send again, pause or clear: what comes next is known only then. */
-  #next(): Delivery | undefined {
-    const item = this.#paused ? undefined : this.#waiting.shift();
+  #next(): WaitingItem | undefined {
+    return this.#paused ? undefined : this.#take();
+  }
+
+  #take(): WaitingItem | undefined {
+    const item = this.#waiting.shift();
     if (item !== undefined) {
       this.#cost = subtractCost(this.#cost, item.cost);
     }

@@ -35,7 +35,12 @@ function source(kind: 'embedded' | 'kafka' = 'embedded'): LiveSource {
     ['partition-0=>regions', 40],
     ['partition-1=>regions', 50],
   ] as const) {
-    const connection = new Connection({ name, thresholds: { rows: 1_000, bytes: 100_000 }, budget });
+    const connection = new Connection({
+      name,
+      receiver: 'stage',
+      thresholds: { rows: 1_000, bytes: 100_000 },
+      budget,
+    });
     connection.tryReserveRows(rows, 1);
     connections.register(connection);
   }

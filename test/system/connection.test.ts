@@ -4,10 +4,18 @@ import { ByteBudget } from '../../src/system/budget.ts';
 import { Connection, type Cost } from '../../src/system/connection.ts';
 import { ConnectionRegistry } from '../../src/system/connection-registry.ts';
 
+/** What is sent, with what it does when it is delivered. */
+const to = (deliver: () => unknown, dropped: () => void = () => undefined) => ({
+  deliver: () => {
+    deliver();
+  },
+  dropped,
+});
+
 const idle = new AbortController().signal;
 
 function open(thresholds: Cost, budget = new ByteBudget(1_000_000), name = 'a', guaranteedBytes = 0) {
-  return new Connection({ name, thresholds, budget, guaranteedBytes });
+  return new Connection({ name, receiver: 'stage', thresholds, budget, guaranteedBytes });
 }
 
 async function rejection(promise: Promise<unknown>): Promise<Error> {
@@ -166,15 +174,23 @@ describe('Connection', () => {
     const connection = open({ rows: 10, bytes: 100 });
     const delivered: string[] = [];
     const send = (label: string): void => {
-      connection.send(label, { rows: 1, bytes: 1 }, () => delivered.push(label));
+      connection.send(
+        label,
+        { rows: 1, bytes: 1 },
+        to(() => delivered.push(label)),
+      );
     };
     await connection.reserve({ rows: 5, bytes: 5 }, idle);
     send('1');
     connection.pause();
-    connection.send('2', { rows: 1, bytes: 1 }, () => {
-      delivered.push('2');
-      send('4');
-    });
+    connection.send(
+      '2',
+      { rows: 1, bytes: 1 },
+      to(() => {
+        delivered.push('2');
+        send('4');
+      }),
+    );
     send('3');
     expect(delivered).to.deep.equal(['1']);
     expect(connection.queued()).to.deep.equal([
@@ -188,15 +204,88 @@ describe('Connection', () => {
     expect(delivered).to.have.length(5);
   });
 
+  it('delivers one at a time when it is told to, although paused', async () => {
+    const connection = open({ rows: 10, bytes: 100 });
+    const delivered: string[] = [];
+    await connection.reserve({ rows: 2, bytes: 2 }, idle);
+    connection.pause();
+    for (const label of ['1', '2']) {
+      connection.send(
+        label,
+        { rows: 1, bytes: 1 },
+        to(() => delivered.push(label)),
+      );
+    }
+    expect(connection.step()).to.equal(true);
+    expect(delivered).to.deep.equal(['1']);
+    expect(connection.queued().map(({ label }) => label)).to.deep.equal(['2']);
+    expect(connection.step()).to.equal(true);
+    expect(connection.step()).to.equal(false);
+    expect(delivered).to.deep.equal(['1', '2']);
+    expect(connection.paused).to.equal(true);
+  });
+
+  it('drops what waits, tells each, and returns its credit', async () => {
+    const budget = new ByteBudget(100);
+    const connection = open({ rows: 10, bytes: 100 }, budget);
+    const told: string[] = [];
+    await connection.reserve({ rows: 4, bytes: 40 }, idle);
+    connection.send(
+      'sent',
+      { rows: 1, bytes: 10 },
+      to(() => told.push('delivered')),
+    );
+    connection.pause();
+    for (const label of ['1', '2']) {
+      const dropped = (): void => {
+        told.push(`dropped ${label}`);
+      };
+      connection.send(
+        label,
+        { rows: 1, bytes: 10 },
+        to(() => expect.fail('delivered'), dropped),
+      );
+    }
+    expect(connection.drop().map(({ label }) => label)).to.deep.equal(['1', '2']);
+    expect(told).to.deep.equal(['delivered', 'dropped 1', 'dropped 2']);
+    expect(connection.depth).to.deep.equal({ rows: 2, bytes: 20 });
+    expect(budget.used).to.equal(20);
+    connection.resume();
+    expect(connection.drop()).to.deep.equal([]);
+  });
+
+  it('grants by other thresholds as soon as they are set, and nothing more above lower ones', async () => {
+    const connection = open({ rows: 1, bytes: 100 });
+    expect(await connection.reserveRows(5, 1, idle)).to.equal(1);
+    const waiting = connection.reserveRows(5, 1, idle);
+    connection.setThresholds({ rows: 4, bytes: 100 });
+    expect(await waiting).to.equal(3);
+    connection.setThresholds({ rows: 2, bytes: 100 });
+    expect(connection.tryReserveRows(1, 1)).to.equal(0);
+    connection.release({ rows: 3, bytes: 3 });
+    expect(connection.tryReserveRows(5, 1)).to.equal(1);
+    expect(() => {
+      connection.setThresholds({ rows: 0, bytes: 100 });
+    }).to.throw(RangeError, 'connection a');
+  });
+
   it('a delivery that throws on resume holds up nothing behind it', async () => {
     const connection = open({ rows: 10, bytes: 100 });
     await connection.reserve({ rows: 2, bytes: 2 }, idle);
     connection.pause();
     const delivered: string[] = [];
-    connection.send('bad', { rows: 1, bytes: 1 }, () => {
-      throw new Error('no such receiver');
-    });
-    connection.send('good', { rows: 1, bytes: 1 }, () => delivered.push('good'));
+    connection.send(
+      'bad',
+      { rows: 1, bytes: 1 },
+      to(() => {
+        throw new Error('no such receiver');
+      }),
+    );
+    connection.send(
+      'good',
+      { rows: 1, bytes: 1 },
+      to(() => delivered.push('good')),
+    );
     expect(() => {
       connection.resume();
     }).to.throw('no such receiver');
@@ -207,9 +296,17 @@ describe('Connection', () => {
     const connection = open({ rows: 10, bytes: 100 });
     await connection.reserve({ rows: 1, bytes: 1 }, idle);
     connection.pause();
-    connection.send('paid', { rows: 1, bytes: 1 }, () => undefined);
+    connection.send(
+      'paid',
+      { rows: 1, bytes: 1 },
+      to(() => undefined),
+    );
     expect(() => {
-      connection.send('unpaid', { rows: 1, bytes: 1 }, () => undefined);
+      connection.send(
+        'unpaid',
+        { rows: 1, bytes: 1 },
+        to(() => undefined),
+      );
     }).to.throw(RangeError, 'unpaid');
   });
 
@@ -220,14 +317,22 @@ describe('Connection', () => {
     const byBudget = connection.reserve({ rows: 1, bytes: 11 }, idle);
     const behind = connection.reserveRows(3, 1, idle);
     connection.pause();
-    connection.send('kept', { rows: 1, bytes: 90 }, () => expect.fail('delivered after close'));
+    connection.send(
+      'kept',
+      { rows: 1, bytes: 90 },
+      to(() => expect.fail('delivered after close')),
+    );
     connection.close();
     connection.close();
     expect(await byBudget).to.equal(false);
     expect(await behind).to.equal(0);
     expect([budget.used, budget.waiting, budget.guaranteed]).to.deep.equal([0, 0, 0]);
     connection.release({ rows: 1, bytes: 90 });
-    connection.send('late', { rows: 1, bytes: 1 }, () => expect.fail('delivered after close'));
+    connection.send(
+      'late',
+      { rows: 1, bytes: 1 },
+      to(() => expect.fail('delivered after close')),
+    );
     connection.resume();
     expect(await connection.reserve({ rows: 1, bytes: 1 }, idle)).to.equal(false);
     expect(connection.depth).to.deep.equal({ rows: 0, bytes: 0 });
@@ -411,7 +516,11 @@ describe('ConnectionRegistry', () => {
     await first.reserve({ rows: 10, bytes: 4 }, idle);
     void first.reserve({ rows: 1, bytes: 1 }, idle);
     first.pause();
-    first.send('batch', { rows: 2, bytes: 2 }, () => undefined);
+    first.send(
+      'batch',
+      { rows: 2, bytes: 2 },
+      to(() => undefined),
+    );
     expect(registry.list()[0]).to.deep.equal({
       name: 'x',
       thresholds: { rows: 10, bytes: 100 },
@@ -426,5 +535,32 @@ describe('ConnectionRegistry', () => {
     expect(registry.list().map(({ name }) => name)).to.deep.equal(['y']);
     const second = registry.register(open({ rows: 1, bytes: 1 }, undefined, 'x'));
     expect(registry.get('x')).to.equal(second);
+  });
+
+  it('pauses and limits all connections to a stage, also those that are opened later', async () => {
+    const registry = new ConnectionRegistry();
+    const delivered: string[] = [];
+    const first = registry.register(open({ rows: 10, bytes: 100 }, undefined, 'first'));
+    registry.pause('stage');
+    registry.setThresholds('stage', { rows: 2, bytes: 50 });
+    registry.pause('another stage');
+    const second = registry.register(open({ rows: 10, bytes: 100 }, undefined, 'second'));
+    for (const connection of [first, second]) {
+      expect(connection.thresholds).to.deep.equal({ rows: 2, bytes: 50 });
+      expect(await connection.reserveRows(10, 1, idle)).to.equal(2);
+      connection.send(
+        connection.name,
+        { rows: 1, bytes: 1 },
+        to(() => delivered.push(connection.name)),
+      );
+    }
+    expect(registry.list().map(({ paused, queued }) => [paused, queued.length])).to.deep.equal([
+      [true, 1],
+      [true, 1],
+    ]);
+    expect(delivered).to.deep.equal([]);
+    registry.resume('stage');
+    expect(delivered).to.deep.equal(['first', 'second']);
+    expect(registry.to('another stage')).to.deep.equal([]);
   });
 });

@@ -559,3 +559,80 @@ describe('failures at awkward moments', () => {
     expect(world.info('top/b')).to.include({ state: 'running', incarnation: 2, lastError: 'Error: now' });
   });
 });
+
+describe('a restart that is asked for', () => {
+  it('takes those along that a failure would, at once, and is no failure', async () => {
+    const world = await family(restarting('rest-for-one'));
+    const { clock, events, system } = world;
+    const restarted = system.restart('top/b');
+    await clock.advance(0);
+    expect(await restarted).to.deep.equal(['top/b', 'top/c']);
+    expect(events).to.deep.equal(['c~1 stopped', 'b~1 stopped', 'b~2 setup', 'c~2 setup']);
+    expect(world.info('top/b').lastError).to.equal(undefined);
+  });
+
+  it('does not count towards the intensity', async () => {
+    const world = await family(restarting('one-for-one', 1));
+    const { clock, system } = world;
+    for (let time = 0; time < 5; time++) {
+      const restarted = system.restart('top/a');
+      await clock.advance(0);
+      await restarted;
+    }
+    system.tell(at('top/a'), FAIL);
+    await clock.advance(100);
+    expect(world.info('top/a').state).to.equal('running');
+    expect(world.info('top').incarnation).to.equal(1);
+  });
+
+  it("is its supervisor's where failures escalate, up to the top", async () => {
+    const world = await family({ strategy: 'escalate' });
+    const { clock, events, system } = world;
+    const restarted = system.restart('top/b');
+    await clock.advance(0);
+    expect(await restarted).to.deep.equal(['top']);
+    expect(events).to.include.members(['b~1 stopped', 'top~2 setup', 'b~2 setup']);
+    expect(world.info('top/b').state).to.equal('running');
+  });
+
+  it('awaits what the actor is at, and keeps what is sent meanwhile', async () => {
+    const world = await family(restarting('one-for-one'));
+    const { clock, events, system } = world;
+    const busy = gate();
+    system.tell(at('top/a'), { do: 'await', gate: busy.promise, text: 'work' });
+    await settle();
+    const restarted = system.restart('top/a');
+    await clock.advance(1_000);
+    expect(world.info('top/a').state).to.equal('restarting');
+    system.tell(at('top/a'), note('later'));
+    busy.open();
+    await settle();
+    await clock.advance(0);
+    await restarted;
+    await settle();
+    expect(events).to.deep.equal([
+      'a~1 work begins',
+      'a~1 work ends',
+      'a~1 stopped',
+      'a~2 setup',
+      'a~2 later',
+    ]);
+  });
+
+  it('of what is not there, or comes to its end, is refused', async () => {
+    const { clock, system } = await family(restarting('one-for-one'));
+    const refused = async (path: string): Promise<string> => {
+      try {
+        await system.restart(path);
+        return 'not refused';
+      } catch (error) {
+        return (error as Error).message;
+      }
+    };
+    expect(await refused('top/z')).to.equal('there is no actor top/z');
+    const stopping = system.stop();
+    expect(await refused('top')).to.contain('being stopped');
+    await clock.advance(0);
+    await stopping;
+  });
+});

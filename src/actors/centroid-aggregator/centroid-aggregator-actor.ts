@@ -8,6 +8,7 @@ import { type ModelTime, type PlacedPane, type RowSpan, sourcesAt } from '../../
 import type { ModelSource } from '../../clustering/model-features.ts';
 import type { Steps } from '../../clustering/slices.ts';
 import type { ActorContext, ActorDefinition, Address } from '../../system/actor.ts';
+import type { Gate } from '../../system/gate.ts';
 import type { Schedule, Scheduler } from '../../system/schedule.ts';
 import { pause } from '../commit.ts';
 import { inSlices } from '../in-slices.ts';
@@ -27,7 +28,11 @@ import type { AggregatorMessage, PublishedModel } from './messages.ts';
 import { followModels } from './model-follower.ts';
 import { ModelWriter } from './model-writer.ts';
 
-export interface AggregatorDependencies extends ModelSettings {
+export interface AggregatorDependencies {
+  /** How models are made, as things are set now: another object when that has changed. */
+  readonly settings: () => ModelSettings;
+  /** Holds live models; a canonical one is made because it was asked for. */
+  readonly gate: Gate;
   readonly broker: Broker;
   readonly topics: TopicNames;
   readonly partitions: number;
@@ -102,9 +107,10 @@ class Aggregator {
   readonly #context: ActorContext<AggregatorMessage>;
   readonly #writer: ModelWriter;
   readonly #turns = new BackgroundTurns();
-  readonly #search: BackgroundSearch;
+  #settings: ModelSettings;
+  #search: BackgroundSearch;
   /** Undefined: drift is not looked at. */
-  readonly #drift: DriftWatch | undefined;
+  #drift: DriftWatch | undefined;
   /** Most summaries are the same in the next live model. */
   #decoded = new DecodedSummaries();
   #layers = new LayerCache();
@@ -131,16 +137,9 @@ class Aggregator {
       log,
       signal,
     });
-    const again = (): void => {
-      this.#publishAgain();
-    };
-    this.#search = new BackgroundSearch({ context, model: own.model, turns: this.#turns, onBetter: again });
-    const { drift, model, time } = own;
-    if (drift !== undefined) {
-      const models = { model, time, drift };
-      const { rows } = topics;
-      this.#drift = new DriftWatch({ context, broker, rows, models, turns: this.#turns, onJudged: again });
-    }
+    this.#settings = own.settings();
+    this.#search = this.#newSearch();
+    this.#drift = this.#newDriftWatch();
     this.#joined = new Promise((resolve) => {
       context.background(async () => {
         this.#membership = await this.#join();
@@ -155,6 +154,14 @@ class Aggregator {
   }
 
   async publishLive(): Promise<void> {
+    const turn = this.#own.gate.enter();
+    if (turn !== undefined) {
+      await this.#publishNews().finally(turn.done);
+    }
+  }
+
+  async #publishNews(): Promise<void> {
+    this.#adoptSettings();
     if (!this.#writer.owned || !(await this.#takeNews())) {
       return;
     }
@@ -172,6 +179,7 @@ class Aggregator {
     const { clock, log, signal } = this.#context;
     await atMost(clock, JOIN_PATIENCE_MS, unlessAborted(this.#joined, signal));
     const begun = clock.monotonic();
+    this.#adoptSettings();
     // It stands until there are more rows: what is found beside live models makes no other of these.
     await this.#takeNews();
     this.#search.cancel();
@@ -193,6 +201,50 @@ class Aggregator {
     this.#following?.abort();
     await this.#membership?.leave();
     await this.#writer.revoked();
+  }
+
+  /** What was found and kept for models that are made in another way is of no use. */
+  #adoptSettings(): void {
+    const settings = this.#own.settings();
+    if (settings === this.#settings) {
+      return;
+    }
+    this.#settings = settings;
+    this.#search.cancel();
+    this.#drift?.cancel();
+    this.#search = this.#newSearch();
+    this.#drift = this.#newDriftWatch();
+    this.#layers = new LayerCache();
+    this.#publishAgain();
+  }
+
+  #newSearch(): BackgroundSearch {
+    return new BackgroundSearch({
+      context: this.#context,
+      model: this.#settings.model,
+      turns: this.#turns,
+      onBetter: () => {
+        this.#publishAgain();
+      },
+    });
+  }
+
+  #newDriftWatch(): DriftWatch | undefined {
+    const { broker, topics } = this.#own;
+    const { drift, model, time } = this.#settings;
+    if (drift === undefined) {
+      return undefined;
+    }
+    return new DriftWatch({
+      context: this.#context,
+      broker,
+      rows: topics.rows,
+      models: { model, time, drift },
+      turns: this.#turns,
+      onJudged: () => {
+        this.#publishAgain();
+      },
+    });
   }
 
   /** Whether there is anything to make a model of that was not there when this was asked last: it is taken for seen. */
@@ -219,7 +271,7 @@ class Aggregator {
 
   /** The model that follows the last live one; undefined when it could not be published now. */
   async #publishNext(): Promise<PublishedModel | undefined> {
-    const { model: options } = this.#own;
+    const { model: options } = this.#settings;
     const before = await this.#writer.lineage();
     if (before === undefined) {
       return undefined;
@@ -310,11 +362,11 @@ class Aggregator {
   /** Waits until every partition has been rewound, by whomever, where a rewind is under way. */
   async #buildOfOneEpoch(): Promise<PublishedModel> {
     const { clock, log, signal } = this.#context;
-    const own = this.#own;
+    const settings = this.#settings;
     for (let tries = 0; ; tries++) {
       signal.throwIfAborted();
       const built = await this.#build(function* (sources, panes) {
-        return yield* withDrift(yield* modelSteps(sources, own.model), panes, own);
+        return yield* withDrift(yield* modelSteps(sources, settings.model), panes, settings);
       });
       if (built !== undefined) {
         return { ...built.of, model: { ...built.made, time: built.time }, events: [] };
@@ -331,7 +383,8 @@ class Aggregator {
     make: (sources: readonly ModelSource[], panes: readonly PlacedPane[]) => Steps<T>,
     decoded = new DecodedSummaries(0),
   ): Promise<Built<T> | undefined> {
-    const { broker, made, model, partitions, time: asked, topics } = this.#own;
+    const { broker, made, partitions, topics } = this.#own;
+    const { model, time: asked } = this.#settings;
     const { clock, signal } = this.#context;
     const epoch = (await unlessAborted(currentEpoch(broker, topics.settings), signal)).number;
     await refreshSummaries(broker, topics.regions, partitions, signal);

@@ -1,5 +1,6 @@
 import type { ActorContext, Address } from '../../system/actor.ts';
 import type { Connection } from '../../system/connection.ts';
+import type { Gate } from '../../system/gate.ts';
 import type { Scheduler } from '../../system/schedule.ts';
 import { pause } from '../commit.ts';
 import { standingOf, type StandingRules } from '../ingest/ledger.ts';
@@ -38,7 +39,10 @@ export interface FileWatcherDependencies {
   readonly ledger: LedgerStore;
   /** Which partitions of the ledger can be read here: files of others are left to others. */
   readonly ownership: Pick<LedgerOwnership, 'isOpen' | 'settled'>;
-  readonly rules: StandingRules;
+  /** As things are now: failed files may be asked for again while it runs. */
+  readonly rules: (path: string) => StandingRules;
+  /** Holds the watcher before its next scan. */
+  readonly gate: Gate;
   readonly publisher: Address<PublisherMessage>;
   /** A new connection for each incarnation. */
   readonly connect: () => Connection;
@@ -66,6 +70,9 @@ const LOOK_AT_FOREIGN_EVERY_MS = 500;
 const FIRST_SCAN_PATIENCE_MS = 5_000;
 /** A file that could not be read, deleted or moved is left alone for so long. */
 const LEAVE_ALONE_MS = 60_000;
+
+/** The longest rest; whatever comes ends it. */
+const IDLE_MS = 60_000;
 
 interface Sweep {
   readonly settleTimeoutMs: number;
@@ -96,6 +103,7 @@ export class FileWatcherTask {
   readonly #known = new Set<number>();
   /** Monotonic ms of the start. */
   readonly #begun: number;
+  readonly #stopListening: () => void;
   #scanWanted = true;
   #scans = 0;
   /** There were more files to read than candidates may be held. */
@@ -114,6 +122,9 @@ export class FileWatcherTask {
     this.#maxCandidates = own.maxCandidates ?? MAX_CANDIDATES;
     this.#foreign = new ForeignFiles({ ...own, clock: context.clock, log: context.log });
     this.#matches = (name) => own.settings.filter.test(name);
+    this.#stopListening = own.gate.onChange(() => {
+      this.#wake?.abort();
+    });
     for (const sweep of own.requests.open()) {
       this.request(sweep);
     }
@@ -124,6 +135,10 @@ export class FileWatcherTask {
       case 'hint':
       case 'scan':
         this.#scanWanted = true;
+        break;
+      case 'retry':
+        this.#leftAlone.clear();
+        this.#scanSoon();
         break;
       case 'owned':
         if (this.#hasGained()) {
@@ -147,29 +162,46 @@ export class FileWatcherTask {
   }
 
   close(): void {
+    this.#stopListening();
     this.#connection.close();
   }
 
   async run(signal: AbortSignal): Promise<void> {
     while (!signal.aborted) {
-      if (this.#cutOff && this.#candidates.size === 0) {
-        this.#scanSoon();
-      }
-      if (this.#mayScan()) {
-        this.#scanWanted = false;
-        const gained = this.#gainedPartitions();
-        await this.#scan(gained, signal);
-        await this.#offerGone(gained, signal);
-        await this.#foreign.tellOfUnclaimed((path) => !this.#isOurs(path), signal);
-      }
-      if (this.#now().monotonicMs >= this.#nextLook) {
-        await this.#lookAtCandidates(signal);
-        this.#nextLook = this.#now().monotonicMs + LOOK_EVERY_MS;
-        await this.#offerSettled(signal);
+      const turn = this.#own.gate.enter();
+      if (turn !== undefined) {
+        try {
+          if (turn.single) {
+            this.#scanSoon();
+            this.#nextLook = 0;
+          }
+          await this.#work(signal);
+        } finally {
+          turn.done();
+        }
       }
       await this.#lookAtForeign(signal);
       this.#endSweepWhenDone();
       await this.#rest(signal);
+    }
+  }
+
+  /** One scan, where it is time for one, and one look at what it found. */
+  async #work(signal: AbortSignal): Promise<void> {
+    if (this.#cutOff && this.#candidates.size === 0) {
+      this.#scanSoon();
+    }
+    if (this.#mayScan()) {
+      this.#scanWanted = false;
+      const gained = this.#gainedPartitions();
+      await this.#scan(gained, signal);
+      await this.#offerGone(gained, signal);
+      await this.#foreign.tellOfUnclaimed((path) => !this.#isOurs(path), signal);
+    }
+    if (this.#now().monotonicMs >= this.#nextLook) {
+      await this.#lookAtCandidates(signal);
+      this.#nextLook = this.#now().monotonicMs + LOOK_EVERY_MS;
+      await this.#offerSettled(signal);
     }
   }
 
@@ -315,7 +347,7 @@ export class FileWatcherTask {
       return;
     }
     const entry = await unlessAborted(this.#own.ledger.entry(path), signal);
-    const standing = standingOf(entry, file, this.#own.rules);
+    const standing = standingOf(entry, file, this.#own.rules(path));
     if (standing === 'known') {
       this.#sweep?.open.delete(path);
       return;
@@ -468,12 +500,13 @@ export class FileWatcherTask {
   /** Tells the publisher of a path that cannot be read, unless the ledger says so already. */
   async #offerBroken({ path, problem }: BrokenFile, signal: AbortSignal): Promise<void> {
     const { ledger, rules } = this.#own;
+    const { retryFailedBefore } = rules(path);
     if (this.#offered.has(path)) {
       return;
     }
     const entry = await unlessAborted(ledger.entry(path), signal);
     const told =
-      entry?.state === 'failed' && entry.problem === problem && entry.changedAt >= rules.retryFailedBefore;
+      entry?.state === 'failed' && entry.problem === problem && entry.changedAt >= retryFailedBefore;
     if (told) {
       this.#sweep?.open.delete(path);
     } else {
@@ -500,15 +533,21 @@ export class FileWatcherTask {
     }
     this.#candidates.delete(path);
     this.#offered.add(path);
-    connection.send(path, cost, () => {
-      this.#context.tell(publisher, {
-        type: 'file',
-        file,
-        handled: (outcome) => {
-          connection.release(cost);
-          this.request({ type: 'finished', path, outcome });
-        },
-      });
+    connection.send(path, cost, {
+      deliver: () => {
+        this.#context.tell(publisher, {
+          type: 'file',
+          file,
+          handled: (outcome) => {
+            connection.release(cost);
+            this.request({ type: 'finished', path, outcome });
+          },
+        });
+      },
+      // The next scan finds it again.
+      dropped: () => {
+        this.request({ type: 'finished', path, outcome: 'again' });
+      },
     });
   }
 
@@ -536,7 +575,8 @@ export class FileWatcherTask {
     const busy = this.#candidates.size > 0 || this.#sweep !== undefined;
     const untilLook = Math.max(0, this.#nextLook - this.#now().monotonicMs);
     const untilReady = this.#ready() ? untilScan : this.#untilImpatient();
-    const ms = busy ? untilLook : this.#scanWanted ? untilReady : 60_000;
+    const working = busy ? untilLook : this.#scanWanted ? untilReady : IDLE_MS;
+    const ms = this.#own.gate.open ? working : IDLE_MS;
     await pause(this.#context.clock, ms, wake.signal);
     this.#wake = undefined;
     signal.removeEventListener('abort', abort);

@@ -17,7 +17,7 @@ const MAX_WATCHED = 1_000;
 export interface ForeignFilesDependencies {
   readonly settings: { readonly directory: string; readonly minimumAgeMs: number };
   readonly ledger: LedgerStore;
-  readonly rules: StandingRules;
+  readonly rules: (path: string) => StandingRules;
   readonly clock: Clock;
   readonly log: Logger;
 }
@@ -109,7 +109,7 @@ export class ForeignFiles {
         ? stateOfAbsent(entry)
         : 'broken' in found
           ? stateOfBroken(entry)
-          : stateOfPresent(entry, found.file, this.#own.rules);
+          : stateOfPresent(entry, found.file, this.#own.rules(path));
     if (state !== 'open') {
       this.#restless.delete(path);
     } else if (found !== undefined && 'file' in found && this.#isOverdue(found.file, settleTimeoutMs)) {

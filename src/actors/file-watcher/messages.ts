@@ -7,6 +7,10 @@ export type FileWatcherMessage =
     }
   | { readonly type: 'scan' }
   | {
+      /** Failed files are to be tried again: look soon. */
+      readonly type: 'retry';
+    }
+  | {
       /** Other files are ours now than before: look for them. */
       readonly type: 'owned';
     }

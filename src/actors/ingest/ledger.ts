@@ -66,6 +66,8 @@ export interface LedgerEntry {
   readonly header: HeaderDecision | undefined;
   /** Why the state is `failed` or `changed`. */
   readonly problem?: string;
+  /** Replica that wrote this last; unknown of one that did not tell. */
+  readonly by?: string;
   /** Wall-clock ms of the claim and of the last change of state. */
   readonly claimedAt: number;
   readonly changedAt: number;

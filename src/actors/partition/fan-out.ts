@@ -19,6 +19,8 @@ export interface FanOutOptions {
   readonly regionFor: (region: number) => Address<RegionMessage>;
   readonly tell: (to: Address<RegionMessage>, message: RegionMessage) => boolean;
   readonly foldFailed: (offset: number, line: number) => void;
+  /** Told of each row that was dropped on the way to its region. */
+  readonly discarded: (offset: number, line: number) => void;
 }
 
 /** Groups of full size kept for the next sends. */
@@ -59,13 +61,18 @@ export class FanOut {
     }
   }
 
+  /** Whether every row that was sent is handled. */
+  get settled(): boolean {
+    return this.#outstanding === 0;
+  }
+
   /** Sends all collected rows to their regions. */
   send(): void {
     const { buffer } = this;
     if (buffer.rows === 0) {
       return;
     }
-    const { connection, regionFor, tell, foldFailed } = this.#options;
+    const { connection, discarded, foldFailed, regionFor, tell } = this.#options;
     // A group takes the memory its rows have credit for, not that of a full buffer.
     const full = buffer.rows * 2 > buffer.capacity;
     const group =
@@ -88,17 +95,25 @@ export class FanOut {
           this.#notify();
         }
       };
-      connection.send(address.path, cost, () => {
-        tell(address, {
-          type: 'rows',
-          rows: group,
-          from,
-          to,
-          handled,
-          foldFailed: (index) => {
-            foldFailed(group.offset[index] as number, group.line[index] as number);
-          },
-        });
+      connection.send(address.path, cost, {
+        deliver: () => {
+          tell(address, {
+            type: 'rows',
+            rows: group,
+            from,
+            to,
+            handled,
+            foldFailed: (index) => {
+              foldFailed(group.offset[index] as number, group.line[index] as number);
+            },
+          });
+        },
+        // They are not handled, so that no checkpoint takes them for counted.
+        dropped: () => {
+          for (let index = from; index < to; index++) {
+            discarded(group.offset[index] as number, group.line[index] as number);
+          }
+        },
       });
     }
   }

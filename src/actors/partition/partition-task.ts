@@ -5,6 +5,7 @@ import type { RowKernel } from '../../rows/kernel.ts';
 import type { ActorContext, Address } from '../../system/actor.ts';
 import type { Connection } from '../../system/connection.ts';
 import { nextTurn } from '../../system/event-loop.ts';
+import type { Gate, Turn } from '../../system/gate.ts';
 import type { AggregatorMessage } from '../centroid-aggregator/messages.ts';
 import { type Claim, openOwnedWriter } from '../owned-writer.ts';
 import type { RegionMessage, RegionSnapshot } from '../region/messages.ts';
@@ -13,9 +14,11 @@ import { committedWatermarks } from '../region/watermarks.ts';
 import type { StandingRequests } from '../standing-requests.ts';
 import type { PartitionStats } from '../stats.ts';
 import type { TopicNames } from '../topics.ts';
+import { pause } from '../commit.ts';
 import { unlessAborted } from '../unless-aborted.ts';
 import { Checkpoints } from './checkpoints.ts';
 import { FanOut } from './fan-out.ts';
+import type { DiscardRegister } from './discards.ts';
 import { atMessageBoundary, current, emptyCursor, load } from './message-cursor.ts';
 import type { PartitionMessage } from './messages.ts';
 import type { PoisonRegister } from './poison.ts';
@@ -36,8 +39,6 @@ export interface PartitionSettings {
   readonly level: number;
   /** What a region does with its rows. */
   readonly algorithm: RegionAlgorithm;
-  /** A row may be this much older than the newest one before it of its region. */
-  readonly latenessMs: number;
   /** A foreign row's time may be this far ahead of its broker timestamp. */
   readonly maxFutureMs: number;
   /** Where to begin when no progress is stored. */
@@ -59,6 +60,11 @@ export interface PartitionDependencies {
   readonly connect: () => Connection;
   readonly aggregator: Address<AggregatorMessage>;
   readonly poison: PoisonRegister;
+  readonly discards: DiscardRegister;
+  /** A row may be this much older than the newest one before it of its region, as things are set now. */
+  readonly latenessMs: () => number;
+  /** Holds the partitions before their next read. */
+  readonly gate: Gate;
   /** What was asked of this partition and is not answered, whichever incarnation it was asked of. */
   readonly requests: StandingRequests<PartitionMessage>;
   readonly fold: Fold;
@@ -71,6 +77,8 @@ const READ_BYTES = 256 * 1024;
 const MAX_REJECT_BYTES = 1024 * 1024;
 /** A region that does not answer for so long is stuck. */
 const SNAPSHOT_TIMEOUT_MS = 60_000;
+/** Between two looks while paused whether there is something to be read. */
+const PAUSED_LOOK_MS = 50;
 /** Between two looks at the position while a drain waits: markers pass without waking the reader. */
 const DRAIN_LOOK_MS = 50;
 
@@ -98,6 +106,10 @@ export class PartitionTask {
   /** Rows since the last checkpoint, and when the first message of them came; undefined: none came. */
   #rowsSinceCheckpoint = 0;
   #dirtySince: number | undefined;
+  readonly #watermarks: Float64Array;
+  readonly #stopListening: () => void;
+  /** The read that the gate let through, while its rows are not all parsed. */
+  #turn: Turn | undefined;
   /** Answers of those who wait until this partition is let go of. */
   #lettingGo: (() => void)[] = [];
   #wake: AbortController | undefined;
@@ -131,7 +143,10 @@ export class PartitionTask {
         signal,
         (late) => late.close(),
       );
-      const watermarks = await judgedBy(settings, broker, topics.regions, partition);
+      const watermarks = noWatermarks(settings);
+      if (own.latenessMs() !== Infinity) {
+        watermarks.set(await committedWatermarks(broker, topics.regions, partition, settings.level));
+      }
       return new PartitionTask(own, context, writer, reader, progress, watermarks);
     } catch (error) {
       await writer.close();
@@ -162,8 +177,11 @@ export class PartitionTask {
       foldFailed: (offset, line) => {
         own.poison.failed(own.claim.partition, offset, line);
       },
+      discarded: (offset, line) => {
+        own.discards.discard(own.claim.partition, offset, line);
+      },
     });
-    const { aggregator, broker, claim, kernel, poison, scratch, settings, stats, topics } = own;
+    const { aggregator, broker, claim, discards, kernel, poison, scratch, settings, stats, topics } = own;
     const { partition } = claim;
     const { clock, log } = context;
     this.#intake = new RowIntake(
@@ -172,10 +190,10 @@ export class PartitionTask {
         topics,
         level: settings.level,
         maxFutureMs: settings.maxFutureMs,
-        latenessMs: settings.latenessMs,
         kernel,
         scratch,
         poison,
+        discards,
         clock,
         log,
         stats,
@@ -183,7 +201,10 @@ export class PartitionTask {
       progress,
       this.#fanOut.buffer,
       watermarks,
+      own.latenessMs(),
     );
+    this.#watermarks = watermarks;
+    this.#recordLateness();
     this.#checkpoints = new Checkpoints({
       broker,
       topics,
@@ -194,6 +215,7 @@ export class PartitionTask {
       stats,
       durable: (nextOffset) => {
         poison.settled(partition, nextOffset);
+        discards.settled(partition, nextOffset);
         context.tell(aggregator, { type: 'committed', partition, nextOffset });
       },
       failed: (error) => {
@@ -205,6 +227,9 @@ export class PartitionTask {
     own.stats.rowsRejected = progress.rejected;
     own.stats.regions = 0;
     this.#requests.push(...own.requests.open());
+    this.#stopListening = own.gate.onChange(() => {
+      this.#wake?.abort();
+    });
   }
 
   /** Leaves a request for the loop. */
@@ -231,15 +256,23 @@ export class PartitionTask {
         this.#passMarkers();
         await this.#serveRequests(signal);
         if (this.#lettingGo.length > 0) {
-          await this.#makeDurable(signal);
+          if (!this.#isHeld()) {
+            await this.#makeDurable(signal);
+          }
           return;
         }
         if (this.#checkpointDue()) {
           await this.#checkpoint(signal);
         }
+        await this.#adoptLateness(signal);
       }
-      // 2. More messages, when the last ones are parsed.
+      // 2. More messages, when the last ones are parsed, and unless the stage is paused.
       if (current(this.#cursor) === undefined) {
+        if (!this.#mayRead()) {
+          this.#fanOut.offer();
+          await this.#rest(signal);
+          continue;
+        }
         const records = await this.#read(signal);
         if (records.length === 0) {
           this.#fanOut.offer();
@@ -268,6 +301,8 @@ export class PartitionTask {
   }
 
   async close(): Promise<void> {
+    this.#stopListening();
+    this.#turn?.done();
     this.#connection.close();
     await this.#reader.close();
     await this.#writer.close();
@@ -317,6 +352,28 @@ export class PartitionTask {
       return await this.#reader.read(READ_BYTES, signal);
     }
     this.#returnCredit();
+    return await this.#inPatience(signal, (patience) => this.#reader.read(READ_BYTES, patience));
+  }
+
+  /** While paused one read may be let through, which is spent only on what is there to be read. */
+  #mayRead(): boolean {
+    this.#turn?.done();
+    const { gate } = this.#own;
+    this.#turn = !gate.paused || this.#reader.ready ? gate.enter() : undefined;
+    return this.#turn !== undefined;
+  }
+
+  /** Until there is something else to do than to read. */
+  async #rest(signal: AbortSignal): Promise<void> {
+    this.#returnCredit();
+    if (this.#requests.length === 0 && !signal.aborted) {
+      const { clock } = this.#context;
+      await this.#inPatience(signal, (patience) => pause(clock, PAUSED_LOOK_MS, patience));
+    }
+  }
+
+  /** Does `work` until there is something else to do, or a request comes: its signal aborts then. */
+  async #inPatience<T>(signal: AbortSignal, work: (patience: AbortSignal) => Promise<T>): Promise<T> {
     const wake = new AbortController();
     const abort = (): void => {
       wake.abort();
@@ -325,12 +382,53 @@ export class PartitionTask {
     signal.addEventListener('abort', abort, { once: true });
     this.#wake = wake;
     try {
-      return await this.#reader.read(READ_BYTES, wake.signal);
+      return await work(wake.signal);
     } finally {
       this.#wake = undefined;
       cancel();
       signal.removeEventListener('abort', abort);
     }
+  }
+
+  /** What rows are judged by is written with the offset from which on they are. */
+  #recordLateness(): void {
+    const { latenessMs } = this.#intake;
+    const ms = latenessMs === Infinity ? null : latenessMs;
+    const { lateness, nextOffset } = this.#progress;
+    if (lateness?.ms !== ms) {
+      this.#progress.lateness = { ms, from: nextOffset };
+      if (lateness !== undefined) {
+        this.#touched(0);
+      }
+    }
+  }
+
+  /** Another lateness holds from a checkpoint on: what the first rows after it are judged by is committed then. */
+  async #adoptLateness(signal: AbortSignal): Promise<void> {
+    const wanted = this.#own.latenessMs();
+    if (wanted === this.#intake.latenessMs || this.#isHeld()) {
+      return;
+    }
+    if (this.#dirtySince !== undefined) {
+      await this.#checkpoint(signal);
+    }
+    if (signal.aborted) {
+      return;
+    }
+    const { broker, claim, settings, topics } = this.#own;
+    const { partition } = claim;
+    this.#watermarks.set(await committedWatermarks(broker, topics.regions, partition, settings.level));
+    this.#context.log.info(
+      { partition, from: this.#progress.nextOffset },
+      'rows are judged by another lateness',
+    );
+    this.#intake.latenessMs = wanted;
+    this.#recordLateness();
+  }
+
+  /** Rows wait for regions that are paused: no checkpoint can have them. */
+  #isHeld(): boolean {
+    return this.#connection.paused && !(this.#fanOut.settled && this.#fanOut.buffer.rows === 0);
   }
 
   /** How long to wait for messages before there is something else to do. */
@@ -349,7 +447,7 @@ export class PartitionTask {
   }
 
   #checkpointDue(): boolean {
-    if (this.#dirtySince === undefined) {
+    if (this.#dirtySince === undefined || this.#isHeld()) {
       return false;
     }
     const { checkpointEveryMs, checkpointRows } = this.#own.settings;
@@ -457,14 +555,7 @@ export class PartitionTask {
   }
 }
 
-/** What the first rows are judged by. Where none can be late there is nothing to be read for it. */
-async function judgedBy(
-  { latenessMs, level }: PartitionSettings,
-  broker: Broker,
-  table: string,
-  partition: number,
-): Promise<Float64Array> {
-  return latenessMs === Infinity
-    ? new Float64Array(regionCount(level)).fill(-Infinity)
-    : await committedWatermarks(broker, table, partition, level);
+/** No row is known yet: none is late. */
+function noWatermarks({ level }: PartitionSettings): Float64Array {
+  return new Float64Array(regionCount(level)).fill(-Infinity);
 }

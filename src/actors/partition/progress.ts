@@ -38,6 +38,12 @@ export interface PartitionProgress {
   leftOut: number;
   /** How the regions' rows are kept (`RegionAlgorithm.description`); it changes with a rewind only. */
   algorithm: string;
+  /** By what rows are judged to be late, and from which offset on; not recorded before it could change. */
+  lateness?: {
+    /** ms; null: no row is late. */
+    readonly ms: number | null;
+    readonly from: number;
+  };
 }
 
 /** What was kept before there was a choice. */
@@ -153,7 +159,11 @@ function addRejected(
 }
 
 /** The progress with which epoch number `epoch` begins at `base`: no row is counted yet. */
-export function rewound(progress: PartitionProgress, epoch: number, base: number): PartitionProgress {
+export function rewound(
+  { lateness: _former, ...progress }: PartitionProgress,
+  epoch: number,
+  base: number,
+): PartitionProgress {
   return {
     ...progress,
     nextOffset: base,

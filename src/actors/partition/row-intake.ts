@@ -10,6 +10,7 @@ import { rejectedRecord } from '../rejected/rejected-row.ts';
 import type { PartitionStats } from '../stats.ts';
 import type { TopicNames } from '../topics.ts';
 import { advance, atMessageBoundary, current, type MessageCursor } from './message-cursor.ts';
+import type { DiscardRegister } from './discards.ts';
 import type { PoisonRegister } from './poison.ts';
 import { countRead, countRejected, type PartitionProgress, type RowSource } from './progress.ts';
 import { rejectedOnTopic } from './reject.ts';
@@ -40,11 +41,10 @@ export interface RowIntakeOptions {
   readonly level: number;
   /** A foreign row's time may be this far ahead of its message's timestamp. */
   readonly maxFutureMs: number;
-  /** A row may be this much older than the newest one before it of its region; Infinity: of any age. */
-  readonly latenessMs: number;
   readonly kernel: RowKernel;
   readonly scratch: ParseScratch;
   readonly poison: PoisonRegister;
+  readonly discards: DiscardRegister;
   readonly clock: Clock;
   readonly log: Logger;
   readonly stats: PartitionStats;
@@ -62,6 +62,8 @@ export class RowIntake {
   readonly #progress: PartitionProgress;
   readonly #buffer: RowBuffer;
   readonly #watermarks: Float64Array;
+  /** A row may be this much older than the newest one before it of its region; Infinity: of any age. */
+  latenessMs: number;
   #rejects: OutgoingRecord[] = [];
   #rejectBytes = 0;
   #poisoned = false;
@@ -76,8 +78,10 @@ export class RowIntake {
     progress: PartitionProgress,
     buffer: RowBuffer,
     watermarks: Float64Array,
+    latenessMs: number,
   ) {
     this.#own = own;
+    this.latenessMs = latenessMs;
     this.#progress = progress;
     this.#buffer = buffer;
     this.#watermarks = watermarks;
@@ -88,7 +92,7 @@ export class RowIntake {
     return this.#rejectBytes;
   }
 
-  /** There is a poison row among them. */
+  /** There is a row among them that is known to this process only: that must become durable. */
   get poisoned(): boolean {
     return this.#poisoned;
   }
@@ -134,12 +138,14 @@ export class RowIntake {
 
   /** Moves the scratch columns' accepted rows to the buffer; sets the others aside. */
   #collect(record: LogRecord, source: RowSource, firstLine: number, rows: number): void {
-    const { latenessMs, level, maxFutureMs, partition, poison, scratch } = this.#own;
+    const { discards, level, maxFutureMs, partition, poison, scratch } = this.#own;
+    const { latenessMs } = this;
     const watermarks = this.#watermarks;
     const { columns, x, y, z } = scratch;
     const buffer = this.#buffer;
     fillUnitVectors(columns.longitude, columns.latitude, x, y, z, 0, rows);
     const suspects = poison.suspects(partition, record.offset);
+    const dropped = discards.concerns(partition, record.offset);
     // All others were judged when they were sent.
     const latest = source.kind === 'foreign' ? record.timestamp + maxFutureMs : Infinity;
     let at = buffer.rows;
@@ -158,6 +164,8 @@ export class RowIntake {
         reason = 'future';
       } else if (suspects && poison.isPoison(partition, record.offset, line)) {
         reason = 'poison';
+      } else if (dropped && discards.has(partition, record.offset, line)) {
+        reason = 'discarded';
       } else {
         region = regionOf(px, py, pz, level);
         const watermark = watermarks[region] as number;
@@ -192,7 +200,7 @@ export class RowIntake {
     countRejected(this.#progress, reason, row.file?.id);
     this.#rejects.push(kept);
     this.#rejectBytes += kept.value?.length ?? 0;
-    this.#poisoned ||= reason === 'poison';
+    this.#poisoned ||= reason === 'poison' || reason === 'discarded';
     this.#rejected++;
     stats.rowsRejected++;
     log.debug({ row: row.id, reason }, row.message);

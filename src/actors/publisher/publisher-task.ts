@@ -5,6 +5,7 @@ import type { ColumnOverride } from '../../rows/header.ts';
 import type { ActorContext } from '../../system/actor.ts';
 import type { Connection } from '../../system/connection.ts';
 import { faultPoint } from '../../system/faults.ts';
+import type { Gate } from '../../system/gate.ts';
 import { commitWhenThereIsRoom, pause } from '../commit.ts';
 import { codeOf, reasonOf } from '../file-watcher/scan.ts';
 import {
@@ -32,6 +33,8 @@ import { SourceFile } from './source-file.ts';
 
 export interface PublisherSettings {
   readonly directory: string;
+  /** Name of this replica, for the ledger. */
+  readonly replica: string;
   readonly sourceName: string;
   readonly columns: ColumnOverride;
   readonly utcOffsetMinutes: number;
@@ -41,8 +44,6 @@ export interface PublisherSettings {
   readonly after: AfterReading;
   readonly level: number;
   readonly partitions: number;
-  /** Most bytes the log may hold that are not consumed. */
-  readonly logLimitBytes: number;
 }
 
 export interface PublisherDependencies {
@@ -58,6 +59,10 @@ export interface PublisherDependencies {
   readonly ownership: LedgerOwnership;
   /** Told of what a restart would meet again. */
   readonly giveUp: (error: unknown) => void;
+  /** Most bytes the log may hold that are not consumed, as things are set now. */
+  readonly logLimitBytes: () => number;
+  /** Holds the publisher before its next transaction. */
+  readonly gate: Gate;
   /** A new connection for each incarnation. */
   readonly connect: () => Connection;
   readonly stats: PublisherStats;
@@ -110,6 +115,9 @@ export class PublisherTask {
 
   /** Reads one file to its end, or as far as it can be read; settles it. */
   async publish(found: FoundFile): Promise<FileOutcome> {
+    if (!(await this.#own.gate.untilOpen(this.#context.signal))) {
+      return 'again';
+    }
     const partition = this.#own.ledger.partitionOf(found.path);
     // Not ours any more: whoever owns it now finds it, and we do when it comes back.
     return (await this.#on(partition, () => this.#publish(found))) ?? 'again';
@@ -235,9 +243,14 @@ export class PublisherTask {
     const { signal } = this.#open;
     let entry = claimed;
     while (!signal.aborted) {
-      const { buffers } = this.#own;
+      const { buffers, gate } = this.#own;
+      const turn = await gate.begin(signal);
+      if (turn === undefined) {
+        return 'again';
+      }
       const cost = { rows: buffers.columns.capacity, bytes: buffers.bytes.length };
       if (!(await this.#connection.reserve(cost, signal))) {
+        turn.done();
         return 'again';
       }
       try {
@@ -270,6 +283,7 @@ export class PublisherTask {
         }
       } finally {
         this.#connection.release(cost);
+        turn.done();
       }
     }
     return 'again';
@@ -317,18 +331,18 @@ export class PublisherTask {
 
   /** False when the partition is to be let go of while the log is full. */
   async #roomInLog(bytes: number): Promise<boolean> {
-    const { broker, settings, topics } = this.#own;
+    const { broker, logLimitBytes, topics } = this.#own;
     const { clock, log } = this.#context;
     const { signal } = this.#open;
     let told = false;
     for (;;) {
       const unconsumed = broker.unconsumed(topics.rows).bytes;
       // Into an empty log anything goes: one transaction above the limit is better than none for ever.
-      if (unconsumed === 0 || unconsumed + bytes <= settings.logLimitBytes) {
+      if (unconsumed === 0 || unconsumed + bytes <= logLimitBytes()) {
         return true;
       }
       if (!told) {
-        log.warn({ limit: settings.logLimitBytes }, 'the log is at its limit: reading of files waits');
+        log.warn({ limit: logLimitBytes() }, 'the log is at its limit: reading of files waits');
         told = true;
       }
       await pause(clock, LOG_PAUSE_MS, signal);
@@ -345,8 +359,9 @@ export class PublisherTask {
     fill: (transaction: Transaction) => void = () => undefined,
     rejectedByReason: Readonly<Record<string, number>> = {},
   ): Promise<void> {
-    const { ledger } = this.#own;
-    const dated = entry.state === before?.state ? entry : { ...entry, changedAt: this.#context.clock.now() };
+    const { ledger, settings } = this.#own;
+    const changedAt = entry.state === before?.state ? entry.changedAt : this.#context.clock.now();
+    const dated = { ...entry, by: settings.replica, changedAt };
     const added = addToTotals(this.#open.totals, before, dated, rejectedByReason);
     const totals = { ...added, nextOrder: Math.max(added.nextOrder, entry.order + 1) };
     await this.#commit(totals, (transaction) => {

@@ -6,6 +6,8 @@ export type ReporterMessage =
       readonly type: 'served';
       readonly published: PublishedModel;
     }
+  /** Write the report of the served model, unless it is there or the stage is paused. */
+  | { readonly type: 'refresh' }
   | {
       /** Write the report of this model now; answers when it is there. */
       readonly type: 'report';

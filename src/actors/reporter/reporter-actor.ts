@@ -2,6 +2,7 @@ import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { ReportData } from '../../report/report-data.ts';
 import type { ActorContext, ActorDefinition } from '../../system/actor.ts';
+import type { Gate } from '../../system/gate.ts';
 import type { Schedule, Scheduler } from '../../system/schedule.ts';
 import type { PublishedModel } from '../centroid-aggregator/messages.ts';
 import { inSlices } from '../in-slices.ts';
@@ -16,6 +17,8 @@ export interface ReporterDependencies extends Pick<ModelPorts, 'broker' | 'parti
   readonly level: number;
   readonly version: string;
   readonly schedule: Scheduler;
+  /** Holds what is written by schedule. */
+  readonly gate: Gate;
   readonly report: {
     readonly directory: string;
     /** Interval in ms or cron expression; undefined: only when everything is worked off. */
@@ -38,19 +41,27 @@ export function reporterActor(own: ReporterDependencies): ActorDefinition<Report
       const reporter = new Reporter(own, context);
       const { exports, report, schedule } = own;
       const schedules: readonly Schedule[] = [
-        ...(report.every === undefined ? [] : [schedule.every(report.every, () => reporter.refresh())]),
+        ...(report.every === undefined
+          ? []
+          : [schedule.every(report.every, () => reporter.unlessPaused(() => reporter.refresh()))]),
         ...(exports.every === undefined
           ? []
-          : [schedule.every(exports.every, () => reporter.exportCopies())]),
+          : [schedule.every(exports.every, () => reporter.unlessPaused(() => reporter.exportCopies()))]),
       ];
       return {
         receive: async (message) => {
-          if (message.type === 'served') {
-            reporter.served(message.published);
-            return;
+          switch (message.type) {
+            case 'served':
+              reporter.served(message.published);
+              return;
+            case 'refresh':
+              await reporter.unlessPaused(() => reporter.refresh());
+              return;
+            case 'report':
+              await reporter.report(message.published);
+              message.reply();
+              return;
           }
-          await reporter.report(message.published);
-          message.reply();
         },
         stopped: async () => {
           for (const each of schedules) {
@@ -78,6 +89,13 @@ class Reporter {
 
   served(published: PublishedModel): void {
     this.#served = published;
+  }
+
+  async unlessPaused(work: () => Promise<void>): Promise<void> {
+    const turn = this.#own.gate.enter();
+    if (turn !== undefined) {
+      await work().finally(turn.done);
+    }
   }
 
   /** The report of the served model, unless it is there. */

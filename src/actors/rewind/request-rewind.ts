@@ -1,4 +1,4 @@
-import type { Broker } from '../../broker/broker.ts';
+import type { Broker, Transaction } from '../../broker/broker.ts';
 import type { Clock, Random } from '../../system/clock.ts';
 import { decodeProgress } from '../partition/progress.ts';
 import { EPOCH_KEY, PROGRESS_KEY, type TopicNames } from '../topics.ts';
@@ -39,7 +39,8 @@ export class RewindRefusedError extends Error {
   override readonly name = 'RewindRefusedError';
 }
 
-const WRITER = 'settings-0';
+/** Under it whoever asks for anything writes the settings table. */
+export const SETTINGS_WRITER = 'settings-0';
 
 /**
  * Asks for a rewind: all summaries are dropped, and every partition is counted anew from its target. It
@@ -47,25 +48,47 @@ const WRITER = 'settings-0';
  * @throws RewindRefusedError
  */
 export async function requestRewind(ports: RewindPorts, to: RewindTo): Promise<RequestedRewind> {
-  const { broker, clock, topics } = ports;
-  return await withContestedWriter(broker, WRITER, ports, async (writer) => {
-    const { number } = await currentEpoch(broker, topics.settings);
-    const partitions = await targetsOf(ports, to);
-    const epoch = {
-      number: number + 1,
-      targets: partitions.map((one) => one.to),
-      requestedAt: clock.now(),
-      asked: inWords(to),
-    };
+  return await withContestedWriter(ports.broker, SETTINGS_WRITER, ports, async (writer) => {
     const transaction = writer.begin();
-    transaction.put(topics.settings, SETTINGS_PARTITION, EPOCH_KEY, encodeEpoch(epoch));
+    const { committed, requested } = await putRewind(ports, to, transaction).catch(async (error: unknown) => {
+      await transaction.abort();
+      throw error;
+    });
     await (await transaction.commit()).flushed;
-    for (const { partition, to: target } of partitions) {
-      // Retention must not take what is to be read again.
-      await broker.consumeAgainFrom(topics.rows, partition, target);
-    }
-    return { epoch: epoch.number, partitions };
+    await committed();
+    return requested;
   });
+}
+
+/**
+ * Puts a rewind into a transaction of the settings' writer.
+ * @returns what was asked for, and what is to be done once it is committed.
+ * @throws RewindRefusedError
+ */
+export async function putRewind(
+  ports: RewindPorts,
+  to: RewindTo,
+  transaction: Transaction,
+): Promise<{ readonly requested: RequestedRewind; readonly committed: () => Promise<void> }> {
+  const { broker, clock, topics } = ports;
+  const { number } = await currentEpoch(broker, topics.settings);
+  const partitions = await targetsOf(ports, to);
+  const epoch = {
+    number: number + 1,
+    targets: partitions.map((one) => one.to),
+    requestedAt: clock.now(),
+    asked: inWords(to),
+  };
+  transaction.put(topics.settings, SETTINGS_PARTITION, EPOCH_KEY, encodeEpoch(epoch));
+  return {
+    requested: { epoch: epoch.number, partitions },
+    committed: async () => {
+      for (const { partition, to: target } of partitions) {
+        // Retention must not take what is to be read again.
+        await broker.consumeAgainFrom(topics.rows, partition, target);
+      }
+    },
+  };
 }
 
 async function targetsOf(ports: RewindPorts, to: RewindTo): Promise<readonly RewindOfPartition[]> {

@@ -32,7 +32,7 @@ describe("other replicas' files", () => {
         await Promise.resolve();
       },
     } as unknown as LedgerStore;
-    const rules = { settles, retryFailedBefore: 0 };
+    const rules = () => ({ settles, retryFailedBefore: 0 });
     const settings = { directory: shop.input, minimumAgeMs: MINIMUM_AGE_MS };
     files = new ForeignFiles({ settings, ledger, rules, clock, log });
   }

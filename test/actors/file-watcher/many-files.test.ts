@@ -10,6 +10,7 @@ import { type ActorContext, addressOf } from '../../../src/system/actor.ts';
 import { ByteBudget } from '../../../src/system/budget.ts';
 import { systemClock } from '../../../src/system/clock.ts';
 import { Connection } from '../../../src/system/connection.ts';
+import { Gate } from '../../../src/system/gate.ts';
 import { silentLogger } from '../../../src/system/logger.ts';
 import { Workshop } from '../publisher/ingest-run.ts';
 
@@ -101,11 +102,13 @@ class Scene {
           }),
         },
         ownership: { isOpen: () => true, settled: true },
-        rules: { settles: false, retryFailedBefore: 0 },
+        rules: () => ({ settles: false, retryFailedBefore: 0 }),
+        gate: new Gate(),
         publisher: addressOf<PublisherMessage>('publisher'),
         connect: () =>
           new Connection({
             name: 'files',
+            receiver: 'publisher',
             thresholds: { rows: byHand === undefined ? CREDIT : 1_024, bytes: 2 ** 20 },
             budget: new ByteBudget(2 ** 26),
           }),

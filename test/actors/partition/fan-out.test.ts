@@ -14,6 +14,7 @@ const CAPACITY = 65_536;
 function fanOut(capacity: number): { fan: FanOut; connection: Connection; received: Rows[] } {
   const connection = new Connection({
     name: 'rows',
+    receiver: 'regions',
     thresholds: { rows: 262_144, bytes: 262_144 * ROW_BYTES },
     budget: new ByteBudget(262_144 * ROW_BYTES),
   });
@@ -30,6 +31,7 @@ function fanOut(capacity: number): { fan: FanOut; connection: Connection; receiv
       return true;
     },
     foldFailed: () => undefined,
+    discarded: () => undefined,
   });
   return { fan, connection, received };
 }
