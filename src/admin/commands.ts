@@ -11,6 +11,7 @@ import { STAGES } from './stages.ts';
 export interface CommandSpec {
   /** One line for help and OpenAPI. */
   readonly summary: string;
+  /** None is called `name`: beside them that is the command's own. */
   readonly parameters: z.ZodObject;
   readonly result: z.ZodType;
   /**
@@ -25,7 +26,19 @@ export interface CommandSpec {
 
 const stage = z.enum(STAGES).describe('a stage of the data path');
 const time = z.iso.datetime({ offset: true }).describe('ISO 8601 with its zone');
-const limit = z.coerce.number().int().min(1).max(10_000).default(100);
+/** Most entries that a command lists. */
+export const MOST_LISTED = 10_000;
+const limit = z.coerce.number().int().min(1).max(MOST_LISTED).default(100);
+const connection = z.string().min(1).max(200).describe('its name, as connections.list tells it');
+/** Of a file: nothing outside of the input folder can be meant. */
+const path = z
+  .string()
+  .min(1)
+  .max(4096)
+  .refine((value) => !value.startsWith('/') && !value.includes('\0') && !value.split('/').includes('..'), {
+    message: 'expected a path relative to the input folder, without ..',
+  })
+  .describe('relative to the input folder');
 const none = z.strictObject({});
 
 const spec = <P extends z.ZodObject, R extends z.ZodType>(
@@ -78,7 +91,7 @@ export const COMMANDS = {
   restart: spec({
     summary: 'stop an actor, await what it is at, and start it anew from what is committed',
     parameters: z.strictObject({
-      name: z.string().min(1).max(300).describe('a stage, or the path of an actor as topology tells it'),
+      actor: z.string().min(1).max(300).describe('a stage, or the path of an actor as topology tells it'),
     }),
     result: results.restarted,
     scope: 'replica',
@@ -95,22 +108,22 @@ export const COMMANDS = {
   }),
   'connections.peek': spec({
     summary: 'what waits in a connection, in order',
-    parameters: z.strictObject({ name: z.string().min(1).max(200), limit }),
+    parameters: z.strictObject({ connection, limit }),
     result: results.queue,
     scope: 'query',
     repeated: 'answers anew',
-    http: { method: 'GET', path: '/connections/{name}' },
+    http: { method: 'GET', path: '/connections/{connection}' },
   }),
   'connections.empty': spec({
     summary: 'drop what waits in a connection; rows only with discard, and then they are rejected rows',
     parameters: z.strictObject({
-      name: z.string().min(1).max(200),
+      connection,
       discard: z.boolean().default(false).describe('set rows aside as rejected, with the reason discarded'),
     }),
     result: results.emptied,
     scope: 'replica',
     repeated: 'drops what has come since',
-    http: { method: 'POST', path: '/connections/{name}/empty' },
+    http: { method: 'POST', path: '/connections/{connection}/empty' },
   }),
   drain: spec({
     summary: 'count everything that is there now, then publish the canonical model',
@@ -225,6 +238,7 @@ export const COMMANDS = {
       ids: z.array(z.string().min(1).max(500)).min(1).max(1_000).optional(),
       reason: z.string().max(100).optional(),
       file: z.string().max(4096).optional(),
+      all: z.boolean().default(false).describe('in the place of ids, reason and file: all that are rejected'),
       row: z
         .string()
         .max(65_536)
@@ -246,9 +260,7 @@ export const COMMANDS = {
   }),
   'files.show': spec({
     summary: 'where a file is: rows read, counted and rejected, when, by whom, at which offsets of the log',
-    parameters: z.strictObject({
-      path: z.string().min(1).max(4096).describe('relative to the input folder'),
-    }),
+    parameters: z.strictObject({ path }),
     result: results.file,
     scope: 'query',
     repeated: 'answers anew',
@@ -256,7 +268,7 @@ export const COMMANDS = {
   }),
   'files.retry': spec({
     summary: 'try failed files again: one by its path, or all',
-    parameters: z.strictObject({ path: z.string().min(1).max(4096).optional() }),
+    parameters: z.strictObject({ path: path.optional() }),
     result: results.retried,
     scope: 'shared',
     repeated: 'tries again what has failed since',

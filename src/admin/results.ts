@@ -160,12 +160,27 @@ const modelInShort = z.object({
   cost: z.number(),
 });
 
-export const models = z.object({ models: z.array(modelInShort) });
+const record = z.record(z.string(), z.unknown());
+
+/** What a line tells of a model: all but its clusters' positions. */
+const listedModel = modelInShort.extend({
+  epoch: count,
+  nextOffsets: z.array(count),
+  lineage: record.nullable().describe('where it comes from'),
+  costBounds: z.object({ lower: z.number(), upper: z.number() }),
+  time: record.optional(),
+  drift: record.optional(),
+  events: z.array(record).describe('what has changed since the model before'),
+  clusters: z.array(z.object({ id: count, place: record.nullable() })).describe('the heaviest first'),
+});
+
+export const models = z.object({ models: z.array(listedModel) });
 
 export const model = modelInShort.extend({
-  detail: z.record(z.string(), z.unknown()).describe('as in model.json'),
+  detail: record.describe('as in model.json'),
   nextOffsets: z.array(count),
   epoch: count,
+  lineage: record.nullable(),
 });
 
 export const rejectedRow = z.object({
@@ -181,7 +196,8 @@ export const rejectedRow = z.object({
 });
 
 export const rejectedRows = z.object({
-  found: count.describe('that match, listed or not'),
+  found: count.describe('that match, redriven or not, listed or not'),
+  redriven: count.describe('of these'),
   rows: z.array(rejectedRow),
 });
 
