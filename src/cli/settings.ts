@@ -14,6 +14,8 @@ export interface SettingFlags {
   readonly logLevel?: string;
   readonly brokers?: string;
   readonly waitForBroker?: string;
+  readonly adminAddress?: string;
+  readonly adminPort?: string;
 }
 
 const KEYS = [
@@ -24,6 +26,8 @@ const KEYS = [
   ['logLevel', '--log-level', 'log.level'],
   ['brokers', '--brokers', 'broker.kafka.brokers'],
   ['waitForBroker', '--wait-for-broker', 'broker.wait'],
+  ['adminAddress', '--admin-address', 'admin.address'],
+  ['adminPort', '--admin-port', 'admin.port'],
 ] as const;
 
 export function addSettingFlags(command: Command): Command {
@@ -44,6 +48,8 @@ export function addSettingFlags(command: Command): Command {
       '--wait-for-broker <duration>',
       'how long to wait at the start for a Kafka that cannot be reached (default: 60s)',
     )
+    .option('--admin-address <ip>', 'where commands are taken over HTTP (default: 127.0.0.1)')
+    .option('--admin-port <n>', 'its port; 0 takes any that is free (default: 8470)')
     .option('--log-level <level>', 'debug, info, warn, error or silent (default: info)');
 }
 

@@ -16,7 +16,7 @@ function shown({ key, written, value }: ConfigurationEntry): string {
   if (written === null) {
     return '-';
   }
-  const isPath = key.endsWith('.directory') || key === 'input.moveTo' || /\.tls\.(?:ca|cert|key)$/.test(key);
+  const isPath = /\.directory$|^input\.moveTo$|^admin\.tokenFile$|\.tls\.(?:ca|cert|key)$/.test(key);
   const printed = isPath ? value : written;
   return typeof printed === 'string' && printed !== '' ? printed : JSON.stringify(printed);
 }

@@ -1,6 +1,7 @@
 import path from 'node:path';
 import { z } from 'zod';
 import { MODEL_FORMATS } from '../clustering/model-formats.ts';
+import { adminChecks, adminSchema } from './admin-schema.ts';
 import {
   column,
   count,
@@ -168,6 +169,7 @@ export const configurationSchema = z
       maxBackoff: duration(),
       jitter: share(),
     }),
+    admin: adminSchema,
     shutdown: z.strictObject({ deadline: duration({ min: 100 }) }),
     log: z.strictObject({
       level: oneOf('debug', 'info', 'warn', 'error', 'silent'),
@@ -227,6 +229,7 @@ export function* crossChecks(all: Configuration): Generator<readonly [string, st
   }
   yield* columnChecks(source.columns);
   yield* topicChecks(all.topics);
+  yield* adminChecks(all.admin);
   if (all.broker.kind === 'kafka') {
     yield* kafkaChecks(all.broker.kafka);
   }
