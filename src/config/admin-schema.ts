@@ -61,10 +61,7 @@ function asAddress(value: unknown): string | undefined {
 }
 
 /** A list, or text with commas; nothing is an empty one. */
-function listOf(
-  expects: string,
-  read: (value: string) => string | undefined,
-): z.ZodType<readonly string[]> {
+function listOf(expects: string, read: (value: string) => string | undefined): z.ZodType<readonly string[]> {
   return parsed<readonly string[]>(`${expects}, as a list or separated by commas`, (value) => {
     const written: unknown = typeof value === 'string' ? value.split(',') : (value ?? []);
     if (!Array.isArray(written)) {

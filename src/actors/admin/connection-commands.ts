@@ -11,8 +11,8 @@ export function connectionCommands(ports: CommandPorts): {
   const { connections } = ports;
   return {
     'connections.list': () => ({ connections: connections.list().map(told) }),
-    'connections.peek': ({ limit, name }) => {
-      const info = infoOf(ports, name);
+    'connections.peek': ({ connection, limit }) => {
+      const info = infoOf(ports, connection);
       const items = info.queued.slice(0, limit).map(({ cost, label }) => ({ label, ...cost }));
       return { connection: told(info), items };
     },
@@ -48,7 +48,7 @@ const ROWS = /^partition-(\d+)=>regions$/;
  */
 async function empty(
   ports: CommandPorts,
-  { discard, name }: { readonly discard: boolean; readonly name: string },
+  { connection: name, discard }: { readonly connection: string; readonly discard: boolean },
   { drain }: Call,
 ): Promise<ResultOf<'connections.empty'>> {
   const { queued } = infoOf(ports, name);

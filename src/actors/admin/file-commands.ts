@@ -2,7 +2,8 @@ import type { ResultOf } from '../../admin/commands.ts';
 import { CommandError } from '../../admin/outcome.ts';
 import { readToEnd } from '../../broker/read-to-end.ts';
 import { decodeOrigin } from '../../rows/origin.ts';
-import { type FileAccount, fileAccounts } from '../ingest/file-accounts.ts';
+import { fileAccounts } from '../ingest/file-accounts.ts';
+import { toldFile } from '../ingest/told-file.ts';
 import type { LedgerEntry } from '../ingest/ledger.ts';
 import type { ModelPorts } from '../models/model-at.ts';
 import { putRetry } from '../settings/run-time-settings.ts';
@@ -18,7 +19,7 @@ export function fileCommands(ports: CommandPorts): {
     'files.list': async ({ limit, state }, call) => {
       const accounts = await fileAccounts(modelPorts(ports, call));
       const found = accounts.filter(({ entry }) => state === undefined || entry.state === state);
-      return { found: found.length, files: found.slice(0, limit).map(told) };
+      return { found: found.length, files: found.slice(0, limit).map(toldFile) };
     },
     'files.show': async ({ path }, call) => {
       const own = modelPorts(ports, call);
@@ -30,7 +31,7 @@ export function fileCommands(ports: CommandPorts): {
           `no file ${path} is in the ledger: name it relative to the input folder, as files list does`,
         );
       }
-      return { ...told(account), offsets: await offsetsOf(own, account.entry) };
+      return { ...toldFile(account), offsets: await offsetsOf(own, account.entry) };
     },
   };
 }
@@ -59,22 +60,6 @@ function inWords(paths: readonly string[]): string {
   }
   const more = paths.length > MOST_NAMED ? `, and ${String(paths.length - MOST_NAMED)} more` : '';
   return `${paths.slice(0, MOST_NAMED).join(', ')}${more}`;
-}
-
-function told({ accepted, entry, rejected }: FileAccount): ResultOf<'files.list'>['files'][number] {
-  const { by, byte, changedAt, claimedAt, fileId, path, problem, read, size, source, state } = entry;
-  return {
-    path,
-    id: fileId,
-    source,
-    state,
-    rows: { read, accepted, rejected },
-    bytes: { read: byte, size },
-    claimedAt: new Date(claimedAt).toISOString(),
-    changedAt: new Date(changedAt).toISOString(),
-    by: by ?? null,
-    problem: problem ?? null,
-  };
 }
 
 /** Records before the first and behind the last one of a file: clocks of replicas and broker differ. */

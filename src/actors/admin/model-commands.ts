@@ -3,6 +3,7 @@ import { serializeModel } from '../../clustering/geojson.ts';
 import { nameModel } from '../../places/places.ts';
 import type { ModelPorts } from '../models/model-at.ts';
 import { type KeptModel, publishedModels } from '../models/published-models.ts';
+import { type ToldModel, toldModel } from '../models/told-model.ts';
 import type { Call, CommandPorts, Handler } from './command-ports.ts';
 
 export function modelCommands(ports: CommandPorts): {
@@ -34,17 +35,21 @@ export function modelCommands(ports: CommandPorts): {
           models.shift();
         }
       }
-      return { models: models.toReversed().map(inShort) };
+      const told: ToldModel[] = [];
+      for (const kept of models.toReversed()) {
+        told.push(toldModel(kept, await nameModel(kept.model, call.context.clock)));
+      }
+      return { models: told };
     },
     'models.show': async ({ model: wanted }, call) => {
       const kept = await find(ports, wanted, call);
       const named = await nameModel(kept.model, call.context.clock);
-      return {
-        ...inShort(kept),
-        detail: JSON.parse(serializeModel(named)) as Record<string, unknown>,
-        nextOffsets: [...kept.nextOffsets],
-        epoch: kept.epoch,
-      };
+      const { cost, epoch, k, kind, lineage, model, nextOffsets, publishedAt, weight } = toldModel(
+        kept,
+        named,
+      );
+      const detail = JSON.parse(serializeModel(named)) as Record<string, unknown>;
+      return { model, kind, publishedAt, k, weight, cost, epoch, nextOffsets, lineage, detail };
     },
   };
 }
@@ -74,16 +79,4 @@ async function find(ports: CommandPorts, wanted: number | 'latest', call: Call):
 
 function noModel(): CommandError {
   return new CommandError('not-found', 'no model is published yet: that takes rows, and model.every of time');
-}
-
-function inShort({ kind, model, offset, publishedAt }: KeptModel): {
-  model: number;
-  kind: KeptModel['kind'];
-  publishedAt: string;
-  k: number;
-  weight: number;
-  cost: number;
-} {
-  const { cost, k, weight } = model;
-  return { model: offset, kind, publishedAt: new Date(publishedAt).toISOString(), k, weight, cost };
 }

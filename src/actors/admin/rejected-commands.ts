@@ -1,13 +1,8 @@
 import type { ResultOf } from '../../admin/commands.ts';
 import { CommandError } from '../../admin/outcome.ts';
-import type { LedgerEntry } from '../ingest/ledger.ts';
 import { redriveMatching } from '../rejected/redrive-matching.ts';
-import {
-  ledgerByFileId,
-  type ListedRow,
-  type RejectedFilter,
-  rejectedRows,
-} from '../rejected/rejected-rows.ts';
+import { ledgerByFileId, type RejectedFilter, rejectedRows } from '../rejected/rejected-rows.ts';
+import { toldRow } from '../rejected/told-row.ts';
 import type { CommandPorts, Handler } from './command-ports.ts';
 import { modelPorts } from './model-commands.ts';
 
@@ -21,30 +16,30 @@ export function rejectedCommands(ports: CommandPorts): {
       const files = await ledgerByFileId(modelPorts(ports, call));
       const rows: ResultOf<'rejected.list'>['rows'] = [];
       let found = 0;
+      let redriven = 0;
       for await (const listed of rejectedRows(modelPorts(ports, call), filterOf(wanted), call.signal)) {
-        if (all || !listed.redriven) {
-          found++;
-          if (rows.length < limit) {
-            rows.push(told(listed, files));
-          }
+        found++;
+        redriven += Number(listed.redriven);
+        if ((all || !listed.redriven) && rows.length < limit) {
+          rows.push(toldRow(listed, files));
         }
       }
-      return { found, rows };
+      return { found, redriven, rows };
     },
     'rejected.show': async ({ id }, call) => {
       const files = await ledgerByFileId(modelPorts(ports, call));
       const filter = { ids: new Set([id]) };
       for await (const listed of rejectedRows(modelPorts(ports, call), filter, call.signal)) {
-        return told(listed, files);
+        return toldRow(listed, files);
       }
       throw new CommandError(
         'not-found',
         `no rejected row ${id} is kept; rejected list tells those that are`,
       );
     },
-    'rejected.redrive': async ({ ids, row, ...wanted }, call) => {
-      if (ids === undefined && wanted.reason === undefined && wanted.file === undefined) {
-        throw new CommandError('invalid', 'rejected.redrive: name ids, a reason or a file');
+    'rejected.redrive': async ({ all, ids, row, ...wanted }, call) => {
+      if (!all && ids === undefined && wanted.reason === undefined && wanted.file === undefined) {
+        throw new CommandError('invalid', 'rejected.redrive: name ids, a reason or a file, or say all');
       }
       if (row !== undefined && ids?.length !== 1) {
         throw new CommandError(
@@ -68,22 +63,4 @@ function filterOf({
   readonly reason?: string | undefined;
 }): RejectedFilter {
   return { ...(file === undefined ? {} : { file }), ...(reason === undefined ? {} : { reason }) };
-}
-
-function told(
-  { redriven, rejectedAt, row }: ListedRow,
-  files: ReadonlyMap<string, LedgerEntry>,
-): ResultOf<'rejected.show'> {
-  const { file, id, message, reason, record, row: bytes, stage } = row;
-  return {
-    id,
-    reason,
-    message,
-    stage,
-    file: file === undefined ? null : { ...file, path: file.path ?? files.get(file.id)?.path ?? null },
-    record: record ?? null,
-    row: bytes,
-    rejectedAt: new Date(rejectedAt).toISOString(),
-    redriven,
-  };
 }

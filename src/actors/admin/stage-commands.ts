@@ -27,7 +27,7 @@ export function stageCommands(ports: CommandPorts): {
       return { stage, paused: false };
     },
     'run-once': ({ stage }, call) => runOnce(ports, stage, call),
-    restart: ({ name }, call) => restart(ports, name, call),
+    restart: ({ actor }, call) => restart(ports, actor, call),
   };
 }
 

@@ -5,7 +5,7 @@ export type ToldFile = ResultOf<'files.list'>['files'][number];
 
 /** A file of the ledger as it is told outside. */
 export function toldFile({ accepted, entry, rejected }: FileAccount): ToldFile {
-  const { byte, changedAt, claimedAt, fileId, path, problem, read, size, source, state } = entry;
+  const { by, byte, changedAt, claimedAt, fileId, path, problem, read, size, source, state } = entry;
   return {
     path,
     id: fileId,
@@ -15,7 +15,7 @@ export function toldFile({ accepted, entry, rejected }: FileAccount): ToldFile {
     bytes: { read: byte, size },
     claimedAt: new Date(claimedAt).toISOString(),
     changedAt: new Date(changedAt).toISOString(),
-    by: null,
+    by: by ?? null,
     problem: problem ?? null,
   };
 }
