@@ -101,6 +101,7 @@ export interface Topology {
   readonly topics: TopicNames;
   readonly connections: ConnectionRegistry;
   readonly budget: ByteBudget;
+  readonly settings: EffectiveSettings;
   readonly stages: StageControl;
   readonly stats: PipelineStats;
 }
@@ -311,7 +312,7 @@ export function startTopology(
       shutdown: options.shutdown,
     }),
   );
-  return { admin, topics, connections, budget, stages, stats };
+  return { admin, topics, connections, budget, settings, stages, stats };
 }
 
 /** What is open, and what is opened later, keeps to these limits. */

@@ -1,5 +1,5 @@
 import { CommandError } from '../../admin/outcome.ts';
-import { ALL, ANY, type CommandRequest, parseRequest } from '../../admin/request.ts';
+import { ALL, ANY, type CommandRequest, MAX_ID_LENGTH, parseRequest } from '../../admin/request.ts';
 import type { Broker, LogRecord } from '../../broker/broker.ts';
 import type { Clock, Random } from '../../system/clock.ts';
 import type { Logger } from '../../system/logger.ts';
@@ -73,7 +73,7 @@ export class ControlReader {
 
   async #handle(record: LogRecord, { refuse, take }: ControlHandlers, signal: AbortSignal): Promise<void> {
     const { broker, clock, log, random } = this.#own;
-    const { key, offset } = record;
+    const { offset } = record;
     try {
       const request = this.#requestIn(record);
       if (request?.target === ANY && broker.kind === 'kafka') {
@@ -86,7 +86,7 @@ export class ControlReader {
       const problem = error instanceof Error ? error.message : String(error);
       log.warn({ offset, problem }, 'a record of the control topic was not carried out');
       if (error instanceof CommandError) {
-        await refuse({ offset, id: key ?? `offset-${String(offset)}`, problem }).catch(() => undefined);
+        await refuse({ offset, id: idIn(record), problem }).catch(() => undefined);
       }
     }
   }
@@ -116,4 +116,17 @@ function parseJson(value: Uint8Array | null): unknown {
       'it is no JSON: {"id": ..., "expiresAt": ms, "by": ..., "command": {"name": ...}}',
     );
   }
+}
+
+/** By which whoever wrote it may find what became of it. */
+function idIn({ key, offset, value }: LogRecord): string {
+  try {
+    const { id } = parseJson(value) as { readonly id?: unknown };
+    if (typeof id === 'string') {
+      return id.slice(0, MAX_ID_LENGTH);
+    }
+  } catch {
+    // It has none.
+  }
+  return key ?? `offset-${String(offset)}`;
 }

@@ -66,7 +66,7 @@ function judged(judge: () => Configuration): Configuration {
     return judge();
   } catch (error) {
     if (error instanceof ConfigurationError) {
-      throw new CommandError('invalid', error.message);
+      throw new CommandError('invalid', error.problems.join('; '));
     }
     throw error;
   }

@@ -279,6 +279,8 @@ export class PartitionTask {
           continue;
         }
         load(this.#cursor, records);
+        // What has come while they were waited for holds for them, too.
+        continue;
       }
       // 3. Credit for their rows; without any, what is collected must move on first.
       if (!(await this.#haveCredit(signal))) {

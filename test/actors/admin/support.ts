@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { expect } from 'chai';
+import { sleep } from '../pipeline/support.ts';
 import { type CommandName, parseCommand, type ResultOf } from '../../../src/admin/commands.ts';
 import type { Outcome } from '../../../src/admin/outcome.ts';
 import type { CommandRequest } from '../../../src/admin/request.ts';
@@ -78,4 +79,32 @@ export async function audit({
     await reader.close();
   }
   return records;
+}
+
+/** Writes to the control topic, as any producer may. */
+export async function sendOverTopic(
+  { broker, topology }: Pick<Pipeline, 'broker' | 'topology'>,
+  ...values: readonly (object | string)[]
+): Promise<void> {
+  const writer = await broker.openWriter('elsewhere');
+  const transaction = writer.begin();
+  for (const value of values) {
+    const text = typeof value === 'string' ? value : JSON.stringify(value);
+    const record = { key: null, value: new TextEncoder().encode(text), timestamp: Date.now() };
+    transaction.append(topology.topics.control, 0, [record]);
+  }
+  await transaction.commit();
+  await writer.close();
+}
+
+/** The first record of the audit of this command, once it is there. */
+export async function audited(pipeline: Pipeline, id: string): Promise<Readonly<Record<string, unknown>>> {
+  for (let tries = 0; tries < 1_000; tries++) {
+    const found = (await audit(pipeline)).find((record) => record['id'] === id);
+    if (found !== undefined) {
+      return found;
+    }
+    await sleep(20);
+  }
+  throw new Error(`no outcome of command ${id} within 20 s`);
 }
