@@ -9,6 +9,7 @@ const ADAPTERS = {
   chokidar: 'src/actors/file-watcher/chokidar.ts',
   pino: 'src/cli/logging.ts',
   'pino-pretty': 'src/cli/logging.ts',
+  fastify: 'src/doors/http/server.ts',
   'hot-shots': 'src/system/hot-shots.ts',
 };
 
@@ -120,6 +121,18 @@ module.exports = {
       'The configuration is read before anything else exists.',
       '^src/config/',
       ['^src/(config|rows|geo|clustering)/'],
+    ),
+    onlyImports(
+      'commands-know-no-one',
+      'What can be asked, and what is answered, is stated apart from doors and from who carries it out.',
+      '^src/admin/',
+      ['^src/admin/'],
+    ),
+    onlyImports(
+      'doors-only-translate',
+      'A door reads and tells commands; what they do is behind the port.',
+      '^src/doors/',
+      ['^src/(doors|admin|config)/', '^src/system/(clock|logger)\\.ts$', '^src/version\\.ts$'],
     ),
     {
       name: 'pure-folders-do-no-io',
