@@ -3,6 +3,7 @@ import type { HealthSummary } from './actors/admin/command-ports.ts';
 import type { AdminMessage } from './actors/admin/messages.ts';
 import type { Outcome } from './admin/outcome.ts';
 import type { CommandPort, CommandRequest } from './admin/request.ts';
+import type { HealthPort, MetricsPort } from './doors/http/ports.ts';
 import type { PublishedModel } from './actors/centroid-aggregator/messages.ts';
 import { startTopology, type Topology, type TopologyOptions } from './actors/topology.ts';
 import { readTotals, type Totals } from './actors/totals.ts';
@@ -55,6 +56,8 @@ export interface Pipeline {
   /** Committed sums over the whole state. */
   totals(): Promise<Totals>;
   actors(): readonly ActorInfo[];
+  readonly health: HealthPort;
+  readonly metrics: MetricsPort;
   /** Through which all doors give their commands. */
   readonly commands: CommandPort;
   /** Name of this replica. */
@@ -118,6 +121,8 @@ export async function startPipeline(
       ]),
     totals: () => readTotals(broker, topology.topics, configuration.topics.partitions),
     actors: () => system.inspect(),
+    health: healthPort(() => healthOf(system.inspect())),
+    metrics: { metrics: () => Promise.resolve({ contentType: 'text/plain; version=0.0.4', text: '' }) },
     commands: { submit: (request) => submit(system, topology.admin, clock, request) },
     replica,
     stop: async () => {
@@ -169,5 +174,17 @@ function healthOf(actors: readonly ActorInfo[]): HealthSummary {
     live: true,
     ready: reasons.length === 0,
     reasons,
+  };
+}
+
+function healthPort(summary: () => HealthSummary): HealthPort {
+  const answer = (ok: boolean): ReturnType<HealthPort['healthz']> => {
+    const { reasons, status } = summary();
+    return { status: ok ? status : 'failing', reasons };
+  };
+  return {
+    livez: () => ({ status: 'ok', reasons: [] }),
+    readyz: () => answer(summary().ready),
+    healthz: () => answer(true),
   };
 }

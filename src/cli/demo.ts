@@ -7,6 +7,7 @@ import { nameModel } from '../places/places.ts';
 import { NO_TIMEOUT_MS, type Pipeline } from '../pipeline.ts';
 import { systemClock } from '../system/clock.ts';
 import { type LiveView, liveLine, liveTable } from './live-table.ts';
+import { openHttpDoor } from './doors.ts';
 import { createLogger } from './logging.ts';
 import { grouped } from '../report/text.ts';
 import { clusterTable } from './result.ts';
@@ -66,6 +67,7 @@ export async function demoCommand(
     if (pipeline === undefined) {
       return EXIT_FAILURE;
     }
+    const door = await openHttpDoor(pipeline, settings, log, { unlessTaken: true });
     const { k } = configuration.clustering;
     const generating = new AbortController();
     const generator = generateFiles(
@@ -103,7 +105,7 @@ export async function demoCommand(
       return EXIT_FAILURE;
     } finally {
       generating.abort();
-      await pipeline.stop();
+      await Promise.all([door?.close(), pipeline.stop()]);
     }
   });
 }

@@ -7,6 +7,8 @@ import { NO_TIMEOUT_MS, type Pipeline } from '../pipeline.ts';
 import type { Logger } from '../system/logger.ts';
 import { systemClock } from '../system/clock.ts';
 import { nameModel } from '../places/places.ts';
+import { type HttpDoor, HttpDoorError } from '../doors/http/start.ts';
+import { openHttpDoor } from './doors.ts';
 import { createLogger } from './logging.ts';
 import { grouped } from '../report/text.ts';
 import { resultJson, resultText } from './result.ts';
@@ -56,18 +58,20 @@ export async function runCommand(
     if (pipeline === undefined) {
       return EXIT_FAILURE;
     }
+    let door: HttpDoor | undefined;
     try {
+      door = options.once ? undefined : await openHttpDoor(pipeline, configuration, log);
       return options.once
         ? await runOnce(pipeline, configuration, options, output, log, signal)
         : await runUntil(pipeline, configuration, log, AbortSignal.any([signal, asked.signal]));
     } catch (error) {
-      if (!(error instanceof BrokerError)) {
+      if (!(error instanceof BrokerError || error instanceof HttpDoorError)) {
         log.error({ err: error }, 'ended by an error');
       }
       output.err(`geoflock: ${error instanceof Error ? error.message : String(error)}\n`);
       return EXIT_FAILURE;
     } finally {
-      await pipeline.stop();
+      await Promise.all([door?.close(), pipeline.stop()]);
     }
   });
 }

@@ -42,7 +42,7 @@ export class Replica {
   constructor(options: ReplicaOptions) {
     const { brokers, config, fault, flags, folder, input, life, report, root } = options;
     // Coverage of a process that is killed is lost anyhow, and collecting it would slow the work down.
-    const environment = { ...process.env, GEOFLOCK_LOG_FORMAT: 'json' };
+    const environment = { ...process.env, GEOFLOCK_ADMIN_PORT: '0', GEOFLOCK_LOG_FORMAT: 'json' };
     delete (environment as NodeJS.ProcessEnv)['NODE_V8_COVERAGE'];
     const folders = Object.entries({ input, config, report, state: 'state' });
     this.#child = replicas.add(

@@ -11,6 +11,7 @@ export const COMMANDS_MS = 300_000;
 /** Far above what any command of a test takes, on a busy machine too. */
 const ENDS_WITHIN_MS = 150_000;
 const TELLS_WITHIN_MS = 90_000;
+const URL_TOLD = /"url":"(http:[^"]+)"/;
 
 const PROJECT = fileURLToPath(new URL('../../..', import.meta.url));
 const BIN = path.join(PROJECT, 'bin/geoflock.js');
@@ -39,6 +40,8 @@ export interface Started {
   readonly ended: Promise<Ended>;
   /** Resolves when something is written to stderr that matches; rejects with what was written when it is not. */
   told(pattern: RegExp): Promise<void>;
+  /** Where it answers over HTTP, once it has told. */
+  url(): Promise<string>;
 }
 
 /** A folder of its own for input, state and report, and the built command to run on it. */
@@ -92,6 +95,8 @@ export class Sandbox {
     const [command, ...before] =
       restricted && canDropOverride ? [...WITHOUT_OVERRIDE, process.execPath] : [process.execPath];
     const env = {
+      // Any that is free: others of this machine may have the default one.
+      GEOFLOCK_ADMIN_PORT: '0',
       ...inherited,
       // Another user may not be able to write coverage.
       ...(coverage === undefined || environment['AS_NOBODY'] !== undefined
@@ -142,10 +147,17 @@ export class Sandbox {
           reject(new Error(`ended without telling ${String(pattern)}: ${stderr}`));
         });
       });
+    const toldInTime = (pattern: RegExp): Promise<void> =>
+      within(TELLS_WITHIN_MS, () => `${String(pattern)}${said()}`, told(pattern));
+    let toldUrl: Promise<void> | undefined;
     return {
       child,
       ended,
-      told: (pattern) => within(TELLS_WITHIN_MS, () => `${String(pattern)}${said()}`, told(pattern)),
+      told: toldInTime,
+      url: async () => {
+        await (toldUrl ??= toldInTime(URL_TOLD));
+        return URL_TOLD.exec(stderr)?.[1] ?? '';
+      },
     };
   }
 
