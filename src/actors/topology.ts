@@ -297,6 +297,7 @@ export function startTopology(
       settings,
       connections,
       stages,
+      discards,
       stats,
       served,
       ingest,

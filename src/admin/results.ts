@@ -14,7 +14,9 @@ export const stageState = z.object({ stage, paused: z.boolean() });
 const connection = z.object({
   name: z.string(),
   depth: cost.describe('reserved and not yet released'),
-  thresholds: cost,
+  thresholds: z
+    .object({ rows: count.nullable(), bytes: count.nullable() })
+    .describe('null: it is not bounded by Geoflock'),
   queued: count.describe('items that wait because it is paused'),
   paused: z.boolean(),
   waits: count.describe('reservations that had to wait so far'),

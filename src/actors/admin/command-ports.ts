@@ -9,6 +9,7 @@ import type { ConnectionRegistry } from '../../system/connection-registry.ts';
 import type { AggregatorMessage, PublishedModel } from '../centroid-aggregator/messages.ts';
 import type { FileWatcherMessage } from '../file-watcher/messages.ts';
 import type { IngestMessage } from '../ingest/messages.ts';
+import type { DiscardRegister } from '../partition/discards.ts';
 import type { PartitionsMessage } from '../partitions/messages.ts';
 import type { ReporterMessage } from '../reporter/messages.ts';
 import type { EffectiveSettings } from '../settings/effective-settings.ts';
@@ -37,6 +38,7 @@ export interface CommandPorts {
   readonly settings: EffectiveSettings;
   readonly connections: ConnectionRegistry;
   readonly stages: StageControl;
+  readonly discards: DiscardRegister;
   readonly stats: PipelineStats;
   readonly served: ServedModel;
   readonly ingest: Address<IngestMessage>;

@@ -2,6 +2,7 @@ import { CommandError } from '../../admin/outcome.ts';
 import type { ConnectionInfo } from '../../system/connection-registry.ts';
 import type { ResultOf } from '../../admin/commands.ts';
 import type { Call, CommandPorts, Handler } from './command-ports.ts';
+import { emptyLog, LOG, peekLog, toldLog } from './log-connection.ts';
 
 export function connectionCommands(ports: CommandPorts): {
   readonly 'connections.list': Handler<'connections.list'>;
@@ -10,8 +11,13 @@ export function connectionCommands(ports: CommandPorts): {
 } {
   const { connections } = ports;
   return {
-    'connections.list': () => ({ connections: connections.list().map(told) }),
-    'connections.peek': ({ connection, limit }) => {
+    'connections.list': async () => ({
+      connections: [...connections.list().map(told), await toldLog(ports)],
+    }),
+    'connections.peek': async ({ connection, limit }, call) => {
+      if (connection === LOG) {
+        return { connection: await toldLog(ports), items: await peekLog(ports, limit, call) };
+      }
       const info = infoOf(ports, connection);
       const items = info.queued.slice(0, limit).map(({ cost, label }) => ({ label, ...cost }));
       return { connection: told(info), items };
@@ -49,16 +55,19 @@ const ROWS = /^partition-(\d+)=>regions$/;
 async function empty(
   ports: CommandPorts,
   { connection: name, discard }: { readonly connection: string; readonly discard: boolean },
-  { drain }: Call,
+  call: Call,
 ): Promise<ResultOf<'connections.empty'>> {
-  const { queued } = infoOf(ports, name);
-  const [, partition] = ROWS.exec(name) ?? [];
-  if (drain.running) {
+  if (call.drain.running) {
     throw new CommandError(
       'busy',
       `a drain is under way, which counts what is in ${name}: try again after that`,
     );
   }
+  if (name === LOG) {
+    return await emptyLog(ports, discard, call);
+  }
+  const { queued } = infoOf(ports, name);
+  const [, partition] = ROWS.exec(name) ?? [];
   if (partition === undefined) {
     const dropped = ports.connections.get(name)?.drop() ?? [];
     return { connection: name, items: dropped.length, rows: 0, rejected: 0 };

@@ -5,6 +5,7 @@ import { readTotals } from '../totals.ts';
 import type { Bulletin } from '../../system/bulletins.ts';
 import type { Call, CommandPorts, Handler } from './command-ports.ts';
 import { told } from './connection-commands.ts';
+import { toldLog } from './log-connection.ts';
 import { modelPorts } from './model-commands.ts';
 import { ownedPartitions, stageOf } from './stage-actors.ts';
 
@@ -46,7 +47,7 @@ async function status(ports: CommandPorts, call: Call): Promise<Status> {
     state: ending ? 'ending' : running ? 'draining' : 'running',
     health: { ...summary, reasons: [...reasons] },
     stages: stagesOf(ports, actors),
-    connections: connections.list().map(told),
+    connections: [...connections.list().map(told), await toldLog(ports)],
     partitions: await partitionsOf(ports, totals.nextOffsets, ownedPartitions(actors)),
     totals: { files: totals.files, rows: totals.rows, rejectedByReason: { ...totals.rejectedByReason } },
     model:

@@ -7,6 +7,8 @@
  */
 export interface DiscardRegister {
   discard(partition: number, offset: number, line: number): void;
+  /** All rows below `end` that no checkpoint has and that are not on their way to a region yet. */
+  discardBelow(partition: number, end: number): void;
   /** Whether any row of this message is to be discarded: the cheap question, asked for each message. */
   concerns(partition: number, offset: number): boolean;
   has(partition: number, offset: number, line: number): boolean;
@@ -17,15 +19,26 @@ export interface DiscardRegister {
 export function createDiscardRegister(): DiscardRegister {
   /** partition -> offset -> lines. */
   const discarded = new Map<number, Map<number, Set<number>>>();
+  /** partition -> offset. */
+  const below = new Map<number, number>();
+  const isBelow = (partition: number, offset: number): boolean => offset < (below.get(partition) ?? 0);
   return {
     discard(partition, offset, line) {
       const offsets = discarded.get(partition) ?? new Map<number, Set<number>>();
       const lines = offsets.get(offset) ?? new Set<number>();
       discarded.set(partition, offsets.set(offset, lines.add(line)));
     },
-    concerns: (partition, offset) => discarded.get(partition)?.has(offset) ?? false,
-    has: (partition, offset, line) => discarded.get(partition)?.get(offset)?.has(line) ?? false,
+    discardBelow(partition, end) {
+      below.set(partition, Math.max(end, below.get(partition) ?? 0));
+    },
+    concerns: (partition, offset) =>
+      isBelow(partition, offset) || (discarded.get(partition)?.has(offset) ?? false),
+    has: (partition, offset, line) =>
+      isBelow(partition, offset) || (discarded.get(partition)?.get(offset)?.has(line) ?? false),
     settled(partition, nextOffset) {
+      if (!isBelow(partition, nextOffset)) {
+        below.delete(partition);
+      }
       const offsets = discarded.get(partition);
       for (const offset of offsets?.keys() ?? []) {
         if (offset < nextOffset) {

@@ -64,6 +64,34 @@ describe('a connection that is emptied', () => {
     });
   });
 
+  it('is the log, too: what is in it and not yet counted becomes rejected rows', async () => {
+    await onStage(async (stage) => {
+      const pipeline = await stage.start({ 'checkpoint.every': '100ms', 'topics.partitions': '2' });
+      await stage.write('a.csv', asFile(rowLines(200)));
+      expect(await drain(pipeline)).to.equal(200);
+      await done(pipeline, { name: 'pause', stage: 'partitions' });
+      await stage.write('b.csv', asFile(rowLines(300, 2)));
+      await until('it is on the log', () => pipeline.topology.stats.publisher.filesDone === 2);
+      const peeked = await done(pipeline, { name: 'connections.peek', connection: 'log' });
+      expect(peeked.items.reduce((rows, item) => rows + item.rows, 0)).to.equal(300);
+      expect(peeked.connection).to.include({ name: 'log', paused: true, queued: peeked.items.length });
+      const empty = { name: 'connections.empty', connection: 'log' } as const;
+      expect((await refusal(pipeline, empty))[0]).to.equal('would-lose-rows');
+      expect(await done(pipeline, { ...empty, discard: true })).to.include({ rows: 300, rejected: 300 });
+      await stage.write('c.csv', asFile(rowLines(50, 3)));
+      await until('one more is on the log', () => pipeline.topology.stats.publisher.filesDone === 3);
+      await done(pipeline, { name: 'resume', stage: 'partitions' });
+      expect(await drain(pipeline)).to.equal(250);
+      const { totals } = await done(pipeline, { name: 'status' });
+      expect(totals.rows).to.deep.equal({ read: 550, counted: 250, rejected: 300 });
+
+      await stage.write('d.csv', asFile(rowLines(100, 4)));
+      await until('it is read', () => pipeline.topology.stats.publisher.filesDone === 4);
+      const { rejected } = await done(pipeline, { ...empty, discard: true });
+      expect(await drain(pipeline)).to.equal(350 - rejected);
+    });
+  });
+
   it('must be there', async () => {
     await onStage(async (stage) => {
       const pipeline = await stage.start();

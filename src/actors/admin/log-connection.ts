@@ -1,0 +1,134 @@
+import type { ResultOf } from '../../admin/commands.ts';
+import { CommandError } from '../../admin/outcome.ts';
+import type { LogRecord } from '../../broker/broker.ts';
+import { readToEnd } from '../../broker/read-to-end.ts';
+import { readTotals } from '../totals.ts';
+import { unlessAborted } from '../unless-aborted.ts';
+import type { Call, CommandPorts } from './command-ports.ts';
+import { ownedPartitions } from './stage-actors.ts';
+
+/** The log between publisher and partitions, told like a connection: what no checkpoint reflects waits in it. */
+export const LOG = 'log';
+
+type Told = ResultOf<'connections.list'>['connections'][number];
+
+/** Rows are told as records, which may hold many lines. */
+export async function toldLog(ports: CommandPorts): Promise<Told> {
+  const { broker, partitions, settings, stages, topics } = ports;
+  const { nextOffsets } = await readTotals(broker, topics, partitions);
+  const unconsumed = broker.unconsumed(topics.rows);
+  let records = 0;
+  for (const [partition, nextOffset] of nextOffsets.entries()) {
+    const { end } = await broker.offsets(topics.rows, partition);
+    records += Math.max(0, end - nextOffset);
+  }
+  const bounded = broker.kind === 'embedded';
+  return {
+    name: LOG,
+    depth: { rows: records, bytes: unconsumed.bytes },
+    thresholds: { rows: null, bytes: bounded ? settings.configuration.connections.log.bytes : null },
+    queued: records,
+    paused: stages.isPaused('partitions'),
+    waits: 0,
+    waiting: 0,
+  };
+}
+
+/** The first records that no checkpoint reflects, partition by partition. */
+export async function peekLog(
+  ports: CommandPorts,
+  limit: number,
+  { context, signal }: Pick<Call, 'context' | 'signal'>,
+): Promise<ResultOf<'connections.peek'>['items']> {
+  const { broker, partitions, topics } = ports;
+  const { nextOffsets } = await readTotals(broker, topics, partitions);
+  const items: ResultOf<'connections.peek'>['items'] = [];
+  for (let partition = 0; partition < partitions && items.length < limit; partition++) {
+    const { end } = await broker.offsets(topics.rows, partition);
+    const reader = await broker.openReader(topics.rows, partition, nextOffsets[partition] ?? 0);
+    try {
+      for await (const records of readToEnd(reader, end, context.clock, signal)) {
+        items.push(...records.slice(0, limit - items.length).map((record) => toldRecord(partition, record)));
+        if (items.length >= limit) {
+          break;
+        }
+      }
+    } finally {
+      await reader.close();
+    }
+  }
+  return items;
+}
+
+const LINE_FEED = 10;
+
+function toldRecord(
+  partition: number,
+  { key, offset, value }: LogRecord,
+): ResultOf<'connections.peek'>['items'][number] {
+  const bytes = value ?? new Uint8Array(0);
+  const ends = bytes.reduce((sum, byte) => sum + Number(byte === LINE_FEED), 0);
+  const rows = bytes.length === 0 ? 0 : ends + Number(bytes.at(-1) !== LINE_FEED);
+  const region = key === null ? '' : ` ${key}`;
+  return { label: `${String(partition)}@${String(offset)}${region}`, rows, bytes: bytes.length };
+}
+
+/**
+ * Sets aside what is in this replica's partitions of the log now. Waits until that is committed, or while the
+ * partitions are paused until all else is: then it is done when they go on.
+ */
+export async function emptyLog(
+  ports: CommandPorts,
+  discard: boolean,
+  { context, signal }: Call,
+): Promise<ResultOf<'connections.empty'>> {
+  const { broker, partitions, partitionsActor, stages, topics } = ports;
+  const { queued: items } = await toldLog(ports);
+  if (items === 0) {
+    return { connection: LOG, items, rows: 0, rejected: 0 };
+  }
+  if (!discard) {
+    throw new CommandError(
+      'would-lose-rows',
+      `${String(items)} records wait in the log: with --discard their rows become rejected rows with the reason ` +
+        'discarded, and can be redriven',
+    );
+  }
+  if (stages.isPaused('regions')) {
+    throw new CommandError('paused', 'what is on its way to the regions comes before: resume them first');
+  }
+  const reply = (tell: (reply: () => void) => void): Promise<void> =>
+    unlessAborted(new Promise(tell), signal);
+  if (stages.isPaused('partitions')) {
+    await reply((written) => {
+      context.tell(partitionsActor, { type: 'checkpoint', reply: written });
+    });
+    const waiting = await peekLog(ports, Infinity, { context, signal });
+    await markAll(ports);
+    const rows = waiting.reduce((sum, item) => sum + item.rows, 0);
+    return { connection: LOG, items: waiting.length, rows, rejected: rows };
+  }
+  const before = await readTotals(broker, topics, partitions);
+  await markAll(ports);
+  await reply((done) => {
+    context.tell(partitionsActor, { type: 'drain', scope: 'own', reply: done });
+  });
+  const after = await readTotals(broker, topics, partitions);
+  const rejected = discarded(after) - discarded(before);
+  return { connection: LOG, items, rows: rejected, rejected };
+}
+
+async function markAll({ broker, discards, system, topics }: CommandPorts): Promise<void> {
+  for (const partition of ownedPartitions(system.inspect())) {
+    const { end } = await broker.offsets(topics.rows, partition);
+    discards.discardBelow(partition, end);
+  }
+}
+
+function discarded({
+  rejectedByReason,
+}: {
+  readonly rejectedByReason: Readonly<Record<string, number>>;
+}): number {
+  return rejectedByReason['discarded'] ?? 0;
+}
