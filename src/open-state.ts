@@ -37,8 +37,13 @@ export async function openState(
   });
   try {
     const topics = topicNames(settings);
+    // Whoever only looks needs none of them, and a state of before they were there has none.
+    const ofCommands = [topics.control, topics.replies];
     const specs = topicSpecs(topics, settings.partitions, retentionOf(configuration));
-    const created = await broker.declareTopics(specs, missing);
+    const created = await broker.declareTopics(
+      missing === 'create' ? specs : specs.filter(({ name }) => !ofCommands.includes(name)),
+      missing,
+    );
     if (broker.kind === 'kafka' && created.includes(topics.rows)) {
       await markAsOurs(broker, topics, { clock, random });
     }

@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { CommandError, type Outcome } from '../../admin/outcome.ts';
 import { COMMANDS } from '../../admin/commands.ts';
 import type { CommandRequest } from '../../admin/request.ts';
-import type { Broker, OutgoingRecord, Transaction } from '../../broker/broker.ts';
+import type { Broker, OutgoingRecord, Transaction, Writer } from '../../broker/broker.ts';
 import { BrokerError } from '../../broker/errors.ts';
 import type { Clock, Random } from '../../system/clock.ts';
 import { SETTINGS_PARTITION } from '../rewind/epoch.ts';
@@ -45,6 +45,8 @@ const FORMAT_VERSION = 1;
 const KEPT_AFTER_EXPIRY_MS = 24 * 3_600_000;
 /** Marks removed with one that is added. */
 const REMOVED_AT_ONCE = 20;
+/** Records that wait for a broker that is away. */
+const MOST_TOLD = 10_000;
 /** Of an answer that stands in the audit as a whole. */
 const MOST_RESULT_BYTES = 256 * 1024;
 
@@ -58,6 +60,8 @@ const MOST_RESULT_BYTES = 256 * 1024;
 export class ControlLog {
   readonly #own: ControlLogPorts;
   #told: OutgoingRecord[] = [];
+  /** One write after another: two at once would fence each other. */
+  #writing: Promise<unknown> = Promise.resolve();
 
   constructor(own: ControlLogPorts) {
     this.#own = own;
@@ -101,11 +105,18 @@ export class ControlLog {
   async flush(): Promise<void> {
     const told = this.#told;
     this.#told = [];
-    if (told.length > 0) {
+    if (told.length === 0) {
+      return;
+    }
+    try {
       await this.#write((transaction) => {
         this.#append(transaction, told);
         return Promise.resolve();
       });
+    } catch (error) {
+      this.#told.unshift(...told);
+      this.#told.length = Math.min(this.#told.length, MOST_TOLD);
+      throw error;
     }
   }
 
@@ -117,11 +128,10 @@ export class ControlLog {
     request: CommandRequest,
     change: (transaction: Transaction) => Promise<SharedChange>,
   ): Promise<Outcome> {
-    const { broker } = this.#own;
     const key = COMMAND_PREFIX + request.id;
     const token = randomUUID();
     let after: SharedChange['after'];
-    const outcome = await withContestedWriter(broker, SETTINGS_WRITER, this.#own, async (writer) => {
+    const outcome = await this.#inTurn(SETTINGS_WRITER, async (writer) => {
       await this.#refresh();
       const before = await this.#mark(key);
       if (before !== undefined) {
@@ -158,7 +168,7 @@ export class ControlLog {
   async claim(request: CommandRequest): Promise<boolean> {
     const key = COMMAND_PREFIX + request.id;
     const token = randomUUID();
-    return await withContestedWriter(this.#own.broker, SETTINGS_WRITER, this.#own, async (writer) => {
+    return await this.#inTurn(SETTINGS_WRITER, async (writer) => {
       await this.#refresh();
       const before = await this.#mark(key);
       if (before !== undefined) {
@@ -202,16 +212,20 @@ export class ControlLog {
     return (await this.#mark(COMMAND_PREFIX + id)) !== undefined;
   }
 
-  /** Undefined: the work had nothing to write. */
   async #write<T>(work: (transaction: Transaction) => Promise<T>): Promise<T> {
-    const { broker, replica } = this.#own;
-    return await withContestedWriter(broker, `control-${replica}`, this.#own, async (writer) => {
+    return await this.#inTurn(`control-${this.#own.replica}`, async (writer) => {
       await this.#refresh();
       const transaction = writer.begin();
       const result = await work(transaction);
       await (await transaction.commit()).flushed;
       return result;
     });
+  }
+
+  async #inTurn<T>(name: string, work: (writer: Writer) => Promise<T>): Promise<T> {
+    const turn = this.#writing.then(() => withContestedWriter(this.#own.broker, name, this.#own, work));
+    this.#writing = turn.catch(() => undefined);
+    return await turn;
   }
 
   async #refresh(): Promise<void> {

@@ -41,6 +41,7 @@ export class DrainsInTurn implements Drains {
   /** @param sweep undefined: the sources stop, and what is read is worked off. */
   async run(sweep: { readonly settleTimeoutMs: number } | undefined): Promise<PublishedModel> {
     this.#open++;
+    this.#ending ||= sweep === undefined;
     // A sweep knows the files of one request.
     const turn = this.#last.then(() => this.#drain(sweep));
     this.#last = turn.catch(() => undefined);

@@ -45,8 +45,12 @@ export function retryFiles(ports: CommandPorts): SharedHandler<'files.retry'> {
     if (path !== undefined && files.length === 0) {
       throw new CommandError('not-found', `${path} is not among the files that failed: ${inWords(failed)}`);
     }
+    const { settings, topics } = ports;
+    for (const each of [...settings.set.retries.keys()].filter((asked) => !failed.includes(asked))) {
+      putRetry(transaction, topics.settings, each, null);
+    }
     for (const each of files) {
-      putRetry(transaction, ports.topics.settings, each, call.context.clock.now());
+      putRetry(transaction, topics.settings, each, call.context.clock.now());
     }
     return { result: { files } };
   };

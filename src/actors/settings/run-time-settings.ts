@@ -42,9 +42,9 @@ export function putValue(transaction: Transaction, table: string, key: string, v
   transaction.put(table, SETTINGS_PARTITION, SET_PREFIX + key, value === null ? null : encode(value));
 }
 
-/** Files at this path that failed before `at` are tried again. */
-export function putRetry(transaction: Transaction, table: string, path: string, at: number): void {
-  transaction.put(table, SETTINGS_PARTITION, RETRY_PREFIX + path, encode({ at }));
+/** Files at this path that failed before `at` are tried again; null: there is none any more. */
+export function putRetry(transaction: Transaction, table: string, path: string, at: number | null): void {
+  transaction.put(table, SETTINGS_PARTITION, RETRY_PREFIX + path, at === null ? null : encode({ at }));
 }
 
 function encode(value: object): Uint8Array {
