@@ -42,8 +42,8 @@ export class DrainsInTurn implements Drains {
   async run(sweep: { readonly settleTimeoutMs: number } | undefined): Promise<PublishedModel> {
     this.#open++;
     this.#ending ||= sweep === undefined;
-    // A sweep knows the files of one request.
-    const turn = this.#last.then(() => this.#drain(sweep));
+    // A sweep knows the files of one request. Whoever stops does not wait for one that may take long.
+    const turn = sweep === undefined ? this.#drain(undefined) : this.#last.then(() => this.#drain(sweep));
     this.#last = turn.catch(() => undefined);
     try {
       return await turn;
