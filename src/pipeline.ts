@@ -1,5 +1,4 @@
 import { hostname } from 'node:os';
-import type { HealthSummary } from './actors/admin/command-ports.ts';
 import type { AdminMessage } from './actors/admin/messages.ts';
 import type { Outcome } from './admin/outcome.ts';
 import type { CommandPort, CommandRequest } from './admin/request.ts';
@@ -99,7 +98,6 @@ export async function startPipeline(
     version: packageVersion(),
     startedAt,
     replica,
-    health: () => healthOf(system.inspect()),
     bulletins: () => board.bySource(),
     shutdown: options.onShutdown ?? (() => undefined),
   });
@@ -121,7 +119,7 @@ export async function startPipeline(
       ]),
     totals: () => readTotals(broker, topology.topics, configuration.topics.partitions),
     actors: () => system.inspect(),
-    health: healthPort(() => healthOf(system.inspect())),
+    health: topology.health,
     metrics: { metrics: () => Promise.resolve({ contentType: 'text/plain; version=0.0.4', text: '' }) },
     commands: { submit: (request) => submit(system, topology.admin, clock, request) },
     replica,
@@ -163,28 +161,4 @@ async function submit(
       : `${name} was not taken: the process is ending`;
     return { status: 'failed', error: { code: late ? 'timeout' : 'stopping', message } };
   }
-}
-
-function healthOf(actors: readonly ActorInfo[]): HealthSummary {
-  const reasons = actors
-    .filter(({ state }) => state !== 'running' && state !== 'starting')
-    .map(({ path, state }) => `${path} is ${state}`);
-  return {
-    status: reasons.length === 0 ? 'ok' : 'degraded',
-    live: true,
-    ready: reasons.length === 0,
-    reasons,
-  };
-}
-
-function healthPort(summary: () => HealthSummary): HealthPort {
-  const answer = (ok: boolean): ReturnType<HealthPort['healthz']> => {
-    const { reasons, status } = summary();
-    return { status: ok ? status : 'failing', reasons };
-  };
-  return {
-    livez: () => ({ status: 'ok', reasons: [] }),
-    readyz: () => answer(summary().ready),
-    healthz: () => answer(true),
-  };
 }

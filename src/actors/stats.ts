@@ -24,6 +24,8 @@ export interface PublisherStats {
   rowsRead: number;
   rowsRejected: number;
   transactions: number;
+  /** The log is at its limit: reading of files waits. */
+  logIsFull: boolean;
 }
 
 export interface PartitionStats {
@@ -34,6 +36,12 @@ export interface PartitionStats {
   checkpoints: number;
   regions: number;
   nextOffset: number;
+  /** What is committed of it is read back, by the incarnation of now. */
+  restored: boolean;
+  /** Monotonic ms at which its loop turned last. */
+  turnedAt: number;
+  /** A commit is under way. */
+  committing: boolean;
 }
 
 export interface AggregatorStats {
@@ -45,6 +53,10 @@ export interface PipelineStats {
   readonly fileWatcher: FileWatcherStats;
   readonly publisher: PublisherStats;
   readonly partitions: PartitionStats[];
+  /** The group has told which partitions are this process's. */
+  joined: boolean;
+  /** Partitions that were restarted because they were stuck. */
+  stuckRestarts: number;
   readonly aggregator: AggregatorStats;
 }
 
@@ -59,6 +71,7 @@ export function emptyStats(partitions: number): PipelineStats {
       rowsRead: 0,
       rowsRejected: 0,
       transactions: 0,
+      logIsFull: false,
     },
     partitions: Array.from({ length: partitions }, (_, partition) => ({
       partition,
@@ -68,7 +81,12 @@ export function emptyStats(partitions: number): PipelineStats {
       checkpoints: 0,
       regions: 0,
       nextOffset: 0,
+      restored: false,
+      turnedAt: 0,
+      committing: false,
     })),
+    joined: false,
+    stuckRestarts: 0,
     aggregator: { models: 0, lastModelMs: 0 },
   };
 }

@@ -27,6 +27,8 @@ import type { Configuration } from '../config/schema.ts';
 import { regionAlgorithmOf } from '../region-algorithm.ts';
 import { TOPIC_LAYOUT } from '../rows/kernel.ts';
 import { maxTopicLineBytes } from '../rows/topic-line.ts';
+import type { HealthAnswer } from '../health/judge.ts';
+import type { HealthMonitor } from '../health/monitor.ts';
 import { createTypeScriptKernel } from '../rows/typescript-kernel.ts';
 import { type Address, addressOf } from '../system/actor.ts';
 import type { ActorSystem } from '../system/actor-system.ts';
@@ -38,9 +40,10 @@ import type { Scheduler } from '../system/schedule.ts';
 import type { ChildPolicy } from '../system/supervision.ts';
 import { packageVersion } from '../version.ts';
 import { adminActor } from './admin/admin-actor.ts';
-import type { CommandPorts } from './admin/command-ports.ts';
+import type { CommandPorts, Health } from './admin/command-ports.ts';
 import type { AdminMessage } from './admin/messages.ts';
 import { ServedModel } from './admin/served-model.ts';
+import { ownedPartitions } from './admin/stage-actors.ts';
 import { StageControl } from './admin/stage-control.ts';
 import { centroidAggregatorActor } from './centroid-aggregator/centroid-aggregator-actor.ts';
 import { fileWatcherActor } from './file-watcher/file-watcher-actor.ts';
@@ -62,6 +65,7 @@ import { type Fold, fold } from './region/region-actor.ts';
 import { reporterActor, type ReporterDependencies } from './reporter/reporter-actor.ts';
 import { EffectiveSettings } from './settings/effective-settings.ts';
 import { emptyStats, type PipelineStats } from './stats.ts';
+import { watchdogActor } from './watchdog/watchdog-actor.ts';
 import { groupNames, type TopicNames, topicNames } from './topics.ts';
 
 /** Rows of one publish transaction, and of one parse slice of a partition. */
@@ -90,14 +94,16 @@ export interface TopologyOptions {
   readonly log: Logger;
   /** Name of this replica: commands are addressed to it. */
   readonly replica: string;
-  readonly health: CommandPorts['health'];
   readonly bulletins: CommandPorts['bulletins'];
   /** Begins an orderly end of the process. */
   readonly shutdown: () => void;
 }
 
+const STARTING: HealthAnswer = { status: 'failing', reasons: ['it is starting'] };
+
 export interface Topology {
   readonly admin: Address<AdminMessage>;
+  readonly health: Health;
   readonly topics: TopicNames;
   readonly connections: ConnectionRegistry;
   readonly budget: ByteBudget;
@@ -186,6 +192,9 @@ export function startTopology(
       partitions,
       group: groups.rows,
       supervision: { strategy: 'one-for-one', ...supervision },
+      joined: (joined) => {
+        stats.joined = joined;
+      },
       partition: (claim, requests, giveUp) =>
         partitionActor({
           claim,
@@ -287,6 +296,35 @@ export function startTopology(
     }),
   );
 
+  let monitor: HealthMonitor | undefined;
+  const state = { ending: false };
+  system.start(
+    watchdogActor({
+      limits: {
+        stuckAfterMs: configuration.health.stuckAfter,
+        brokerTimeoutMs: configuration.health.brokerTimeout,
+      },
+      askBroker: () => broker.offsets(topics.models, 0),
+      isEnding: () => state.ending,
+      hasJoined: () => stats.joined,
+      partitions: () => ownedPartitions(system.inspect()).map((partition) => statsOf(stats, partition)),
+      actors: () => system.inspect(),
+      paused: () => stages.paused(),
+      held: () => (stats.publisher.logIsFull ? 'the log is at its limit: reading of files waits' : undefined),
+      partition: (partition) => addressOf(`partitions/partition-${String(partition)}`),
+      watching: (watching) => {
+        monitor = watching;
+      },
+      restarted: () => {
+        stats.stuckRestarts++;
+      },
+    }),
+  );
+  const health: Health = {
+    livez: () => ({ status: 'ok', reasons: [] }),
+    readyz: () => monitor?.readiness() ?? STARTING,
+    healthz: () => monitor?.health() ?? STARTING,
+  };
   const admin = system.start(
     adminActor({
       system,
@@ -308,12 +346,15 @@ export function startTopology(
       replica: options.replica,
       version: options.version,
       startedAt: options.startedAt,
-      health: options.health,
+      health,
+      ending: () => {
+        state.ending = true;
+      },
       bulletins: options.bulletins,
       shutdown: options.shutdown,
     }),
   );
-  return { admin, topics, connections, budget, settings, stages, stats };
+  return { admin, health, topics, connections, budget, settings, stages, stats };
 }
 
 /** What is open, and what is opened later, keeps to these limits. */

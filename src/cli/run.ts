@@ -6,6 +6,7 @@ import type { Configuration } from '../config/schema.ts';
 import { NO_TIMEOUT_MS, type Pipeline } from '../pipeline.ts';
 import type { Logger } from '../system/logger.ts';
 import { systemClock } from '../system/clock.ts';
+import { guardEventLoop } from '../system/loop-guard.ts';
 import { nameModel } from '../places/places.ts';
 import { type HttpDoor, HttpDoorError } from '../doors/http/start.ts';
 import { openHttpDoor } from './doors.ts';
@@ -58,6 +59,8 @@ export async function runCommand(
     if (pipeline === undefined) {
       return EXIT_FAILURE;
     }
+    const { eventLoopLimit } = configuration.health;
+    const unguard = eventLoopLimit === null ? undefined : guardEventLoop({ limitMs: eventLoopLimit });
     let door: HttpDoor | undefined;
     try {
       door = options.once ? undefined : await openHttpDoor(pipeline, configuration, log);
@@ -72,6 +75,7 @@ export async function runCommand(
       return EXIT_FAILURE;
     } finally {
       await Promise.all([door?.close(), pipeline.stop()]);
+      unguard?.();
     }
   });
 }

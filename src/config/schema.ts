@@ -170,6 +170,11 @@ export const configurationSchema = z
       jitter: share(),
     }),
     admin: adminSchema,
+    health: z.strictObject({
+      stuckAfter: duration({ min: 1000 }),
+      brokerTimeout: duration({ min: 100 }),
+      eventLoopLimit: durationOrOff({ min: 1000 }),
+    }),
     shutdown: z.strictObject({ deadline: duration({ min: 100 }) }),
     log: z.strictObject({
       level: oneOf('debug', 'info', 'warn', 'error', 'silent'),

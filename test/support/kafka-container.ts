@@ -27,6 +27,9 @@ export interface KafkaContainer {
   tool(name: string, args: readonly string[], input?: string): Promise<string>;
   /** SIGKILL; the data stays. */
   kill(): Promise<void>;
+  /** Stops all its processes where they are, as SIGSTOP does; connections stay. */
+  freeze(): Promise<void>;
+  thaw(): Promise<void>;
   /** Starts the killed node on its data; resolves when it serves. */
   startAgain(): Promise<void>;
   /** Ends the node and removes its data. */
@@ -114,6 +117,14 @@ class RunningContainer implements KafkaContainer {
   async kill(): Promise<void> {
     this.running = false;
     await this.#client.container.getById(this.#started.getId()).kill({ signal: 'SIGKILL' });
+  }
+
+  async freeze(): Promise<void> {
+    await this.#client.container.getById(this.#started.getId()).pause();
+  }
+
+  async thaw(): Promise<void> {
+    await this.#client.container.getById(this.#started.getId()).unpause();
   }
 
   async startAgain(): Promise<void> {

@@ -2,6 +2,7 @@ import type { CommandName, ParametersOf, ResultOf } from '../../admin/commands.t
 import type { CommandRequest } from '../../admin/request.ts';
 import type { Broker, Transaction } from '../../broker/broker.ts';
 import type { Configuration } from '../../config/schema.ts';
+import type { HealthAnswer } from '../../health/judge.ts';
 import type { ActorContext, Address } from '../../system/actor.ts';
 import type { ActorSystem } from '../../system/actor-system.ts';
 import type { Bulletin } from '../../system/bulletins.ts';
@@ -19,12 +20,11 @@ import type { AdminMessage } from './messages.ts';
 import type { ServedModel } from './served-model.ts';
 import type { StageControl } from './stage-control.ts';
 
-/** What the health endpoints say, in short. */
-export interface HealthSummary {
-  readonly status: 'ok' | 'degraded' | 'failing';
-  readonly live: boolean;
-  readonly ready: boolean;
-  readonly reasons: readonly string[];
+/** How the process is; each answers at once. */
+export interface Health {
+  livez(): HealthAnswer;
+  readyz(): HealthAnswer;
+  healthz(): HealthAnswer;
 }
 
 /** What commands act on. */
@@ -51,7 +51,9 @@ export interface CommandPorts {
   readonly version: string;
   /** Wall-clock ms. */
   readonly startedAt: number;
-  readonly health: () => HealthSummary;
+  readonly health: Health;
+  /** Told when the process is on its way to its end: it is ready for nothing more. */
+  readonly ending: () => void;
   /** By path of the actor, the newest first. */
   readonly bulletins: () => ReadonlyMap<string, readonly Bulletin[]>;
   /** Begins an orderly end of the process. */

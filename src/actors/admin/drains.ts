@@ -6,7 +6,7 @@ import type { AdminMessage } from './messages.ts';
 
 type DrainPorts = Pick<
   CommandPorts,
-  'aggregator' | 'configuration' | 'ingest' | 'partitionsActor' | 'reporter' | 'stages'
+  'aggregator' | 'configuration' | 'ending' | 'ingest' | 'partitionsActor' | 'reporter' | 'stages'
 >;
 
 /** Brings everything that is there to its end, in the order of the data path: one drain after another. */
@@ -32,6 +32,7 @@ export class DrainsInTurn implements Drains {
 
   end(): void {
     this.#ending = true;
+    this.#ports.ending();
   }
 
   async sweep(): Promise<PublishedModel> {
@@ -41,7 +42,9 @@ export class DrainsInTurn implements Drains {
   /** @param sweep undefined: the sources stop, and what is read is worked off. */
   async run(sweep: { readonly settleTimeoutMs: number } | undefined): Promise<PublishedModel> {
     this.#open++;
-    this.#ending ||= sweep === undefined;
+    if (sweep === undefined) {
+      this.end();
+    }
     // A sweep knows the files of one request. Whoever stops does not wait for one that may take long.
     const turn = sweep === undefined ? this.#drain(undefined) : this.#last.then(() => this.#drain(sweep));
     this.#last = turn.catch(() => undefined);

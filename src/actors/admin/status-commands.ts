@@ -39,13 +39,18 @@ async function status(ports: CommandPorts, call: Call): Promise<Status> {
   const totals = await readTotals(broker, topics, partitions);
   const last = await ports.served.get(modelPorts(ports, call));
   const { ending, running } = call.drain;
-  const { reasons, ...summary } = health();
+  const { reasons, status: how } = health.healthz();
   return {
     replica,
     version,
     startedAt: new Date(startedAt).toISOString(),
     state: ending ? 'ending' : running ? 'draining' : 'running',
-    health: { ...summary, reasons: [...reasons] },
+    health: {
+      status: how,
+      live: health.livez().status !== 'failing',
+      ready: health.readyz().status !== 'failing',
+      reasons: [...reasons],
+    },
     stages: stagesOf(ports, actors),
     connections: [...connections.list().map(told), await toldLog(ports)],
     partitions: await partitionsOf(ports, totals.nextOffsets, ownedPartitions(actors)),

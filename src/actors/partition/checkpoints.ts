@@ -50,6 +50,7 @@ export class Checkpoints {
     const { broker, clock, durable, failed, log, partition, stats, topics, writer } = this.#own;
     const { nextOffset } = progress;
     const encoded = encodeProgress(progress);
+    stats.committing = true;
     const committed = await commitWhenThereIsRoom(
       writer,
       (transaction) => {
@@ -63,7 +64,9 @@ export class Checkpoints {
         faultPoint('checkpoint');
       },
       { clock, log, signal },
-    );
+    ).finally(() => {
+      stats.committing = false;
+    });
     if (committed === undefined) {
       return false;
     }

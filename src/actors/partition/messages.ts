@@ -1,4 +1,11 @@
-export type PartitionMessage =
+/** Its loop has not turned for so long although nothing keeps it: it is to fail. */
+export interface StuckMessage {
+  readonly type: 'stuck';
+  readonly stillMs: number;
+}
+
+/** What a partition serves between two slices of its work. */
+export type PartitionRequest =
   | {
       /** Work up to `end`, checkpoint, and answer when that is on stable storage. */
       readonly type: 'drain';
@@ -18,3 +25,5 @@ export type PartitionMessage =
       readonly type: 'let-go';
       readonly reply: () => void;
     };
+
+export type PartitionMessage = PartitionRequest | StuckMessage;

@@ -13,6 +13,7 @@ export function partitionActor(dependencies: PartitionDependencies): ActorDefini
     children: { strategy: 'escalate' },
     setup: (context) => {
       let task: PartitionTask | undefined;
+      dependencies.stats.restored = false;
       // What was asked of an incarnation that failed: it can write nothing more, and this one has nothing.
       for (const request of dependencies.requests.open()) {
         if (request.type === 'let-go') {
@@ -32,6 +33,9 @@ export function partitionActor(dependencies: PartitionDependencies): ActorDefini
       });
       return {
         receive: (message) => {
+          if (message.type === 'stuck') {
+            throw new Error(`nothing has moved for ${String(Math.round(message.stillMs / 1000))} s`);
+          }
           if (task !== undefined) {
             task.request(message);
           } else if (message.type === 'let-go') {

@@ -20,7 +20,7 @@ import { Checkpoints } from './checkpoints.ts';
 import { FanOut } from './fan-out.ts';
 import type { DiscardRegister } from './discards.ts';
 import { atMessageBoundary, current, emptyCursor, load } from './message-cursor.ts';
-import type { PartitionMessage } from './messages.ts';
+import type { PartitionMessage, PartitionRequest } from './messages.ts';
 import type { PoisonRegister } from './poison.ts';
 import type { PartitionProgress } from './progress.ts';
 import { restoreProgress } from './restore-progress.ts';
@@ -66,7 +66,7 @@ export interface PartitionDependencies {
   /** Holds the partitions before their next read. */
   readonly gate: Gate;
   /** What was asked of this partition and is not answered, whichever incarnation it was asked of. */
-  readonly requests: StandingRequests<PartitionMessage>;
+  readonly requests: StandingRequests<PartitionRequest>;
   readonly fold: Fold;
   readonly stats: PartitionStats;
 }
@@ -98,7 +98,7 @@ export class PartitionTask {
   readonly #checkpoints: Checkpoints;
   readonly #regions = new Map<number, Address<RegionMessage>>();
   readonly #cursor = emptyCursor();
-  readonly #requests: PartitionMessage[] = [];
+  readonly #requests: PartitionRequest[] = [];
   /** Drains under way: answered when everything below `end` is checkpointed. */
   #drains: { readonly end: number; readonly reply: () => void }[] = [];
   /** Credit reserved and not yet spent on a row. */
@@ -226,6 +226,8 @@ export class PartitionTask {
     own.stats.rowsCounted = progress.counted;
     own.stats.rowsRejected = progress.rejected;
     own.stats.regions = 0;
+    own.stats.turnedAt = context.clock.monotonic();
+    own.stats.restored = true;
     this.#requests.push(...own.requests.open());
     this.#stopListening = own.gate.onChange(() => {
       this.#wake?.abort();
@@ -233,7 +235,7 @@ export class PartitionTask {
   }
 
   /** Leaves a request for the loop. */
-  request(message: PartitionMessage): void {
+  request(message: PartitionRequest): void {
     this.#requests.push(message);
     this.#wake?.abort();
   }
@@ -250,7 +252,9 @@ export class PartitionTask {
   }
 
   async #run(signal: AbortSignal): Promise<void> {
+    const { stats } = this.#own;
     while (!signal.aborted) {
+      stats.turnedAt = this.#context.clock.monotonic();
       // 1. What is due or was asked for, where progress can be written.
       if (atMessageBoundary(this.#cursor)) {
         this.#passMarkers();

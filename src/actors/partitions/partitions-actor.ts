@@ -3,7 +3,7 @@ import type { ActorContext, ActorDefinition, Address } from '../../system/actor.
 import type { ChildPolicy } from '../../system/supervision.ts';
 import { pause } from '../commit.ts';
 import type { Claim } from '../owned-writer.ts';
-import type { PartitionMessage } from '../partition/messages.ts';
+import type { PartitionMessage, PartitionRequest } from '../partition/messages.ts';
 import { decodeProgress } from '../partition/progress.ts';
 import { currentEpoch } from '../rewind/epoch.ts';
 import { StandingRequests } from '../standing-requests.ts';
@@ -26,9 +26,11 @@ export interface PartitionsDependencies {
   /** The consumer group that owns the input partitions. */
   readonly group: string;
   readonly supervision: ChildPolicy;
+  /** Told when the group has answered, and when it is left. */
+  readonly joined: (joined: boolean) => void;
   readonly partition: (
     claim: Claim,
-    requests: StandingRequests<PartitionMessage>,
+    requests: StandingRequests<PartitionRequest>,
     giveUp: (error: unknown) => void,
   ) => ActorDefinition<PartitionMessage>;
 }
@@ -38,7 +40,7 @@ interface Child {
   /** The epoch known when it was started: it has been restored in this one, or a later. */
   readonly epoch: number;
   readonly address: Address<PartitionMessage>;
-  readonly requests: StandingRequests<PartitionMessage>;
+  readonly requests: StandingRequests<PartitionRequest>;
 }
 
 /** Owns the group membership: one child for each input partition that is this process's. */
@@ -52,6 +54,7 @@ export function partitionsActor(own: PartitionsDependencies): ActorDefinition<Pa
       context.background(async (signal) => {
         await partitions.learnEpoch(signal);
         membership = await unlessAborted(join(own, context), signal, (late) => late.leave());
+        own.joined(true);
         while (!signal.aborted) {
           await pause(context.clock, EPOCH_EVERY_MS, signal);
           await partitions.learnEpoch(signal);
@@ -80,6 +83,7 @@ export function partitionsActor(own: PartitionsDependencies): ActorDefinition<Pa
           }
         },
         stopped: async () => {
+          own.joined(false);
           await membership?.leave();
         },
       };
@@ -136,7 +140,7 @@ class OwnedPartitions {
     const { group } = this.#own;
     this.#context.log.debug({ group, partitions: claims.map(({ partition }) => partition) }, 'assigned');
     for (const claim of claims) {
-      const requests = new StandingRequests<PartitionMessage>();
+      const requests = new StandingRequests<PartitionRequest>();
       const definition = this.#own.partition(claim, requests, (error) => {
         this.#context.fail(error);
       });

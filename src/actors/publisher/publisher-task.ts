@@ -338,7 +338,8 @@ export class PublisherTask {
     for (;;) {
       const unconsumed = broker.unconsumed(topics.rows).bytes;
       // Into an empty log anything goes: one transaction above the limit is better than none for ever.
-      if (unconsumed === 0 || unconsumed + bytes <= logLimitBytes()) {
+      this.#own.stats.logIsFull = unconsumed > 0 && unconsumed + bytes > logLimitBytes();
+      if (!this.#own.stats.logIsFull) {
         return true;
       }
       if (!told) {
@@ -347,6 +348,7 @@ export class PublisherTask {
       }
       await pause(clock, LOG_PAUSE_MS, signal);
       if (signal.aborted) {
+        this.#own.stats.logIsFull = false;
         return false;
       }
     }

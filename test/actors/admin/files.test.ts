@@ -15,7 +15,9 @@ describe('files.retry', () => {
       const failed = await done(pipeline, { name: 'files.list', state: 'failed' });
       expect(failed.files.map(({ path }) => path)).to.have.members(['a.csv', 'b.csv']);
       expect((await refusal(pipeline, { name: 'files.retry', path: 'good.csv' }))[0]).to.equal('not-found');
-      expect(await done(pipeline, { name: 'files.retry', path: 'a.csv' })).to.deep.equal({ files: ['a.csv'] });
+      expect(await done(pipeline, { name: 'files.retry', path: 'a.csv' })).to.deep.equal({
+        files: ['a.csv'],
+      });
       await until('one was tried again', () => publisher.filesFailed === 3);
       expect((await done(pipeline, { name: 'files.retry' })).files).to.have.members(['a.csv', 'b.csv']);
       await until('both were', () => publisher.filesFailed === 5);
@@ -27,7 +29,10 @@ describe('many commands at once', () => {
   it('are each carried out and recorded, in the order of their writes', async () => {
     await onStage(async (stage) => {
       const pipeline = await stage.start();
-      const keys = Array.from({ length: 30 }, (_, index) => ({ k: 2 + (index % 7), id: `set-${String(index)}` }));
+      const keys = Array.from({ length: 30 }, (_, index) => ({
+        k: 2 + (index % 7),
+        id: `set-${String(index)}`,
+      }));
       const outcomes = await Promise.all(
         keys.map(({ id, k }) => send(pipeline, { name: 'set', key: 'k', value: k }, { id })),
       );

@@ -102,6 +102,44 @@ describe('trouble with the brokers, as the user of the command sees it', functio
     });
   });
 
+  describe('that are stopped where they are', () => {
+    const kafka = useOwnKafka();
+
+    it('is told by readiness, which is back when they are, and all is counted', async () => {
+      box.put('first.csv', csv(3_000));
+      const running = box.start(['--brokers', kafka().brokers.join()], {
+        GEOFLOCK_HEALTH_BROKER_TIMEOUT: '5s',
+      });
+      const url = await running.url();
+      let readiness = { code: 0, reasons: '' };
+      const look = async (): Promise<void> => {
+        const response = await fetch(`${url}/readyz`);
+        const { reasons } = (await response.json()) as { readonly reasons: readonly string[] };
+        readiness = { code: response.status, reasons: reasons.join() };
+      };
+      const looking = setInterval(() => {
+        look().catch(() => undefined);
+      }, 200);
+      try {
+        await until('the first file is counted', () => weight() === 3_000, WITHIN_MS);
+        await until('it is ready', () => readiness.code === 200, WITHIN_MS);
+        await kafka().freeze();
+        box.put('second.csv', csv(2_000, 'more-'));
+        await until('that is told', () => readiness.code === 503, 30_000);
+        expect(readiness.reasons).to.match(/^the broker has not answered for \d+ s/);
+        expect((await fetch(`${url}/livez`)).status).to.equal(200);
+        await kafka().thaw();
+        await until('it is ready again', () => readiness.code === 200, WITHIN_MS);
+        await until('all is counted', () => weight() === 5_000, WITHIN_MS);
+      } finally {
+        clearInterval(looking);
+      }
+      expect(running.child.exitCode).to.equal(null);
+      running.child.kill('SIGTERM');
+      await running.ended;
+    });
+  });
+
   describe('that refuse', () => {
     const kafka = useKafkaContainer();
     const onKafka = (): readonly string[] => ['--brokers', kafka().brokers.join()];

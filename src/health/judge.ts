@@ -1,0 +1,135 @@
+/** How a process is, judged from what is seen of it: pure functions of a sample. */
+
+/** How the process is, or a part of it, and why. */
+export interface HealthAnswer {
+  readonly status: 'ok' | 'degraded' | 'failing';
+  /** One sentence each; none when all is well. */
+  readonly reasons: readonly string[];
+}
+
+/** One owned partition, as it was seen. */
+export interface PartitionSample {
+  readonly partition: number;
+  /** What is committed of it is read back, and its loop has begun. */
+  readonly restored: boolean;
+  /** Monotonic ms at which its loop turned last. */
+  readonly turnedAt: number;
+  /** A commit is under way, which waits for a broker that is away and for room on a full disk. */
+  readonly committing: boolean;
+}
+
+/** Times are monotonic ms. */
+export interface HealthSample {
+  readonly now: number;
+  readonly ending: boolean;
+  /** The group has told which partitions are ours. */
+  readonly joined: boolean;
+  /** Since when the broker has been asked without an answer; undefined: it answers. */
+  readonly askedBrokerAt: number | undefined;
+  /** When the broker answered again after it had been away; -Infinity: it never was. */
+  readonly brokerBackAt: number;
+  readonly partitions: readonly PartitionSample[];
+  /** Actors that neither run nor start, and since when. */
+  readonly down: readonly { readonly path: string; readonly state: string; readonly since: number }[];
+  readonly paused: readonly string[];
+  /** Why the publisher waits, where it does. */
+  readonly held: string | undefined;
+  /** The longest time that the event loop stood still lately, and when that ended. */
+  readonly stall: { readonly ms: number; readonly endedAt: number } | undefined;
+}
+
+/** All in ms. */
+export interface HealthLimits {
+  /** A partition's loop that does not turn for so long is stuck. */
+  readonly stuckAfterMs: number;
+  /** A broker that does not answer for so long is away. */
+  readonly brokerTimeoutMs: number;
+}
+
+export interface StuckPartition {
+  readonly partition: number;
+  /** For how long its loop has not turned, ms. */
+  readonly stillMs: number;
+}
+
+/** A restart takes moments; longer it is told. */
+const DOWN_FOR_MS = 5_000;
+/** The event loop should never stand still for so long. */
+const LONG_STALL_MS = 2_000;
+/** A stall is told of for so long. */
+const STALL_TOLD_MS = 60_000;
+
+/** Whether it has joined and restored, and makes progress or has nothing to do. */
+export function judgeReadiness(sample: HealthSample, limits: HealthLimits): HealthAnswer {
+  const reasons = [...unready(sample, limits)];
+  return { status: reasons.length === 0 ? 'ok' : 'failing', reasons };
+}
+
+/** All of it: what makes it unready, and what else is not as it should be. */
+export function judgeHealth(sample: HealthSample, limits: HealthLimits): HealthAnswer {
+  const failing = [...unready(sample, limits)];
+  const degraded = [...impaired(sample)];
+  const status = failing.length > 0 ? 'failing' : degraded.length > 0 ? 'degraded' : 'ok';
+  return { status, reasons: [...failing, ...degraded] };
+}
+
+function* unready(sample: HealthSample, limits: HealthLimits): Generator<string> {
+  const { askedBrokerAt, down, ending, joined, now, partitions } = sample;
+  if (ending) {
+    yield 'the process is ending';
+  }
+  if (askedBrokerAt !== undefined && now - askedBrokerAt >= limits.brokerTimeoutMs) {
+    yield `the broker has not answered for ${seconds(now - askedBrokerAt)}`;
+  }
+  if (!joined) {
+    yield 'the group of the partitions is not joined yet';
+  }
+  const restoring = partitions.filter(({ restored }) => !restored).map(({ partition }) => partition);
+  if (restoring.length > 0) {
+    yield `partitions are being restored: ${restoring.join(', ')}`;
+  }
+  for (const { partition, stillMs } of stuckPartitions(sample, limits)) {
+    yield `partition ${String(partition)} is stuck: nothing has moved for ${seconds(stillMs)}`;
+  }
+  for (const { path, since, state } of down) {
+    if (now - since >= DOWN_FOR_MS) {
+      yield `${path} is ${state} for ${seconds(now - since)}`;
+    }
+  }
+}
+
+function* impaired({ held, now, paused, stall }: HealthSample): Generator<string> {
+  if (paused.length > 0) {
+    yield `paused: ${paused.join(', ')}`;
+  }
+  if (held !== undefined) {
+    yield held;
+  }
+  if (stall !== undefined && stall.ms >= LONG_STALL_MS && now - stall.endedAt < STALL_TOLD_MS) {
+    yield `the event loop stood still for ${seconds(stall.ms)}, until ${seconds(now - stall.endedAt)} ago`;
+  }
+}
+
+/**
+ * Partitions whose loop does not turn although nothing outside keeps it: it waits for nobody that is paused, its
+ * broker answers, and no commit is under way.
+ */
+export function stuckPartitions(
+  { askedBrokerAt, brokerBackAt, now, partitions, paused, stall }: HealthSample,
+  { brokerTimeoutMs, stuckAfterMs }: HealthLimits,
+): readonly StuckPartition[] {
+  const away = askedBrokerAt !== undefined && now - askedBrokerAt >= brokerTimeoutMs;
+  if (away || paused.includes('regions')) {
+    return [];
+  }
+  // What stood still with the broker, or with the whole process, is given time anew after that.
+  const from = Math.max(brokerBackAt, stall?.endedAt ?? -Infinity);
+  return partitions
+    .filter(({ committing, restored }) => restored && !committing)
+    .map(({ partition, turnedAt }) => ({ partition, stillMs: now - Math.max(turnedAt, from) }))
+    .filter(({ stillMs }) => stillMs >= stuckAfterMs);
+}
+
+function seconds(ms: number): string {
+  return `${String(Math.round(ms / 1000))} s`;
+}

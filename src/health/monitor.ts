@@ -1,0 +1,117 @@
+import type { Clock } from '../system/clock.ts';
+import {
+  type HealthAnswer,
+  type HealthLimits,
+  type HealthSample,
+  judgeHealth,
+  judgeReadiness,
+  type PartitionSample,
+  stuckPartitions,
+  type StuckPartition,
+} from './judge.ts';
+
+/** What the monitor looks at; all of it answers at once, but the broker. */
+export interface HealthPorts {
+  readonly clock: Pick<Clock, 'monotonic'>;
+  readonly limits: HealthLimits;
+  /** Resolves when the broker has answered. */
+  readonly askBroker: () => Promise<unknown>;
+  readonly isEnding: () => boolean;
+  readonly hasJoined: () => boolean;
+  readonly partitions: () => readonly PartitionSample[];
+  readonly actors: () => readonly { readonly path: string; readonly state: string }[];
+  readonly paused: () => readonly string[];
+  /** Why the publisher waits, where it does. */
+  readonly held: () => string | undefined;
+}
+
+/** Between two looks. */
+export const LOOK_EVERY_MS = 500;
+/** A timer may come so late without anything standing still. */
+const LATE_MS = 500;
+/** The broker is asked again so long after it answered. */
+const ASK_EVERY_MS = 2_000;
+
+/** Looks at a process again and again, and tells how it is at any moment. */
+export class HealthMonitor {
+  readonly #ports: HealthPorts;
+  readonly #downSince = new Map<string, { readonly state: string; readonly since: number }>();
+  #lookedAt: number;
+  #stall: HealthSample['stall'];
+  #askedAt: number | undefined;
+  #answeredAt = -Infinity;
+  #backAt = -Infinity;
+
+  constructor(ports: HealthPorts) {
+    this.#ports = ports;
+    this.#lookedAt = ports.clock.monotonic();
+  }
+
+  /** To be called every `LOOK_EVERY_MS`. */
+  look(): void {
+    const { actors, clock } = this.#ports;
+    const now = clock.monotonic();
+    const stoodStill = now - this.#lookedAt - LOOK_EVERY_MS;
+    if (stoodStill > LATE_MS) {
+      this.#stall = { ms: stoodStill, endedAt: now };
+    }
+    this.#lookedAt = now;
+    const down = actors().filter(({ state }) => state !== 'running' && state !== 'starting');
+    for (const { path, state } of down) {
+      this.#downSince.set(path, { state, since: this.#downSince.get(path)?.since ?? now });
+    }
+    const paths = new Set(down.map(({ path }) => path));
+    for (const path of [...this.#downSince.keys()].filter((known) => !paths.has(known))) {
+      this.#downSince.delete(path);
+    }
+    if (this.#askedAt === undefined && now - this.#answeredAt >= ASK_EVERY_MS) {
+      void this.#ask(now);
+    }
+  }
+
+  /** Whether it is to be sent work. */
+  readiness(): HealthAnswer {
+    return judgeReadiness(this.#sample(), this.#ports.limits);
+  }
+
+  /** All of it, with what is not as it should be. */
+  health(): HealthAnswer {
+    return judgeHealth(this.#sample(), this.#ports.limits);
+  }
+
+  /** What only a restart may help. */
+  stuck(): readonly StuckPartition[] {
+    return stuckPartitions(this.#sample(), this.#ports.limits);
+  }
+
+  async #ask(now: number): Promise<void> {
+    const { askBroker, clock, limits } = this.#ports;
+    this.#askedAt = now;
+    try {
+      await askBroker();
+    } catch {
+      // Whoever needs the broker tells what is wrong with it; an answer is an answer.
+    }
+    this.#answeredAt = clock.monotonic();
+    if (this.#answeredAt - now >= limits.brokerTimeoutMs) {
+      this.#backAt = this.#answeredAt;
+    }
+    this.#askedAt = undefined;
+  }
+
+  #sample(): HealthSample {
+    const { clock, hasJoined, held, isEnding, partitions, paused } = this.#ports;
+    return {
+      now: clock.monotonic(),
+      ending: isEnding(),
+      joined: hasJoined(),
+      askedBrokerAt: this.#askedAt,
+      brokerBackAt: this.#backAt,
+      partitions: partitions(),
+      down: [...this.#downSince].map(([path, down]) => ({ path, ...down })),
+      paused: paused(),
+      held: held(),
+      stall: this.#stall,
+    };
+  }
+}

@@ -1,0 +1,117 @@
+import { expect } from 'chai';
+import type { Broker } from '../../src/broker/broker.ts';
+import { asFile, drain, onStage, rowLines, until } from './pipeline/support.ts';
+import { done } from './admin/support.ts';
+
+const QUICK = { 'checkpoint.every': '100ms', 'health.stuckAfter': '1s' } as const;
+
+/** A broker of which the rows' readers hang when they are told to, also when they should give up. */
+function hanging(times: { left: number; hung: number }): (broker: Broker) => Broker {
+  return (broker) =>
+    new Proxy(broker, {
+      get: (target, property) => {
+        const value: unknown = Reflect.get(target, property, target);
+        if (property !== 'openReader') {
+          return typeof value === 'function' ? (value.bind(target) as unknown) : value;
+        }
+        return async (topic: string, partition: number, offset: number) => {
+          const reader = await target.openReader(topic, partition, offset);
+          const { read } = reader;
+          reader.read = (bytes, signal) => {
+            if (topic === 'mobile_data' && times.left > 0) {
+              times.left--;
+              times.hung++;
+              return new Promise((resolve) => {
+                // Only the end of the incarnation, not what else it would like to do, ends the wait.
+                const since = performance.now();
+                const check = (): void => {
+                  if (signal.aborted && performance.now() - since > 6_000) {
+                    resolve([]);
+                  } else {
+                    setTimeout(check, 50);
+                  }
+                };
+                check();
+              });
+            }
+            return read.call(reader, bytes, signal);
+          };
+          return reader;
+        };
+      },
+    });
+}
+
+describe('the watchdog', () => {
+  it('makes a stuck partition fail: it is not ready, restarts, and counts every row once', async () => {
+    await onStage(async (stage) => {
+      const times = { left: 0, hung: 0 };
+      const pipeline = await stage.start(QUICK, { intercept: hanging(times) });
+      const { health, stats } = pipeline.topology;
+      await until('it is ready', () => health.readyz().status === 'ok');
+      times.left = 1;
+      await stage.write('a.csv', asFile(rowLines(100)));
+      await until('it hangs', () => times.hung === 1);
+      await until('that is told', () =>
+        health.readyz().reasons.some((reason) => reason.startsWith('partition 0 is stuck')),
+      );
+      await until('it is restarted', () => stats.stuckRestarts > 0);
+      await until('it is ready again', () => health.readyz().status === 'ok');
+      expect(await drain(pipeline)).to.equal(100);
+      const status = await done(pipeline, { name: 'status' });
+      const partitions = status.stages.find(({ stage: name }) => name === 'partitions');
+      expect(partitions?.restarts).to.be.greaterThan(0);
+      expect(partitions?.bulletins.map(({ message }) => message).join()).to.contain('nothing has moved');
+    });
+  });
+
+  it('lets be what is paused, and tells that', async () => {
+    await onStage(async (stage) => {
+      const pipeline = await stage.start(QUICK);
+      const { health, stats } = pipeline.topology;
+      await done(pipeline, { name: 'pause', stage: 'regions' });
+      await stage.write('a.csv', asFile(rowLines(100)));
+      await until('its rows wait', () =>
+        pipeline.topology.connections.list().some(({ queued }) => queued.length > 0),
+      );
+      await until('its loop stands still for long', () => {
+        const { turnedAt } = stats.partitions[0] ?? { turnedAt: 0 };
+        return performance.now() - turnedAt > 0 && health.healthz().reasons.includes('paused: regions');
+      });
+      expect(health.readyz().status).to.equal('ok');
+      expect(stats.stuckRestarts).to.equal(0);
+      await done(pipeline, { name: 'resume', stage: 'regions' });
+      expect(await drain(pipeline)).to.equal(100);
+    });
+  });
+
+  it('of a region that fails for ever there is an end: told while it restarts, then the system fails', async () => {
+    await onStage(async (stage) => {
+      const fold = (): never => {
+        throw new Error('made to fail for ever');
+      };
+      const pipeline = await stage.start(
+        {
+          'supervision.restarts': '4',
+          'supervision.initialBackoff': '100ms',
+          'supervision.maxBackoff': '100ms',
+        },
+        { fold },
+      );
+      await stage.write('a.csv', asFile(rowLines(10)));
+      const exit = await pipeline.terminated;
+      expect(exit.kind).to.equal('failed');
+      expect(exit.kind === 'failed' && String(exit.error)).to.contain('made to fail for ever');
+    });
+  });
+
+  it('is not ready any more once it is to end', async () => {
+    await onStage(async (stage) => {
+      const pipeline = await stage.start();
+      const { health } = pipeline.topology;
+      await until('it is ready', () => health.readyz().status === 'ok');
+      await drain(pipeline, false);
+      expect(health.readyz()).to.deep.equal({ status: 'failing', reasons: ['the process is ending'] });
+    });
+  });
+});

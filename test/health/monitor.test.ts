@@ -1,0 +1,90 @@
+import { expect } from 'chai';
+import { HealthMonitor, LOOK_EVERY_MS } from '../../src/health/monitor.ts';
+
+/** A monitor on a clock and a broker that the test moves. */
+function monitored() {
+  let now = 0;
+  let answer: (() => void) | undefined;
+  let asked = 0;
+  const actors: { path: string; state: string }[] = [];
+  const partition = { partition: 0, restored: true, turnedAt: 0, committing: false };
+  const monitor = new HealthMonitor({
+    clock: { monotonic: () => now },
+    limits: { stuckAfterMs: 20_000, brokerTimeoutMs: 10_000 },
+    askBroker: () => {
+      asked++;
+      return new Promise<void>((resolve) => {
+        answer = resolve;
+      });
+    },
+    isEnding: () => false,
+    hasJoined: () => true,
+    partitions: () => [partition],
+    actors: () => actors,
+    paused: () => [],
+    held: () => undefined,
+  });
+  return {
+    monitor,
+    actors,
+    partition,
+    asked: () => asked,
+    answer: async () => {
+      answer?.();
+      await new Promise(setImmediate);
+    },
+    /** Looks as often as it should. */
+    pass: (ms: number) => {
+      for (const end = now + ms; now < end; ) {
+        now += LOOK_EVERY_MS;
+        monitor.look();
+      }
+    },
+    standStill: (ms: number) => {
+      now += ms;
+      monitor.look();
+    },
+  };
+}
+
+describe('the health monitor', () => {
+  it('asks the broker one question at a time, and tells when it is away and back', async () => {
+    const { answer, asked, monitor, pass, partition } = monitored();
+    pass(9_500);
+    expect(asked()).to.equal(1);
+    expect(monitor.readiness().status).to.equal('ok');
+    pass(20_000);
+    expect(monitor.readiness().reasons).to.deep.equal(['the broker has not answered for 29 s']);
+    await answer();
+    // What stood still because of it has its time.
+    expect(monitor.stuck()).to.deep.equal([]);
+    expect(monitor.readiness().status).to.equal('ok');
+    pass(2_500);
+    expect(asked()).to.equal(2);
+    await answer();
+    for (let second = 0; second < 20; second++) {
+      pass(1_000);
+      await answer();
+    }
+    expect(monitor.stuck().map((stuck) => stuck.partition)).to.deep.equal([partition.partition]);
+  });
+
+  it('knows since when an actor is down, and forgets it when it is back', () => {
+    const { actors, monitor, pass } = monitored();
+    actors.push({ path: 'a', state: 'waiting' });
+    pass(6_000);
+    expect(monitor.readiness().reasons).to.deep.equal(['a is waiting for 6 s']);
+    actors.splice(0, 1, { path: 'a', state: 'running' });
+    pass(500);
+    expect(monitor.readiness().status).to.equal('ok');
+  });
+
+  it('notices by its own looks that everything stood still', async () => {
+    const { answer, monitor, pass, standStill } = monitored();
+    pass(1_000);
+    await answer();
+    standStill(30_000);
+    expect(monitor.stuck()).to.deep.equal([]);
+    expect(monitor.health().reasons).to.deep.equal(['the event loop stood still for 30 s, until 0 s ago']);
+  });
+});
