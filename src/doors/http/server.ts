@@ -46,6 +46,7 @@ export function createHttpServer(parts: ServerParts): HttpServer {
     routerOptions: { maxParamLength: limits.headerBytes },
     http: {
       headersTimeout: limits.headersMs,
+      requestTimeout: limits.requestMs,
       connectionsCheckingInterval: Math.max(1, Math.min(limits.headersMs / 4, 1_000)),
       maxHeaderSize: limits.headerBytes,
       // It is asked for here, so that the answer has the form of all errors.
@@ -144,6 +145,9 @@ function guardAll(app: FastifyInstance, parts: ServerParts, closing: () => boole
     reply.raw.setTimeout(limits.requestMs, () => {
       reply.raw.destroy();
     });
+    if (closing()) {
+      reply.header('connection', 'close');
+    }
     done(null, payload);
   });
   app.setErrorHandler(async (error, request, reply) => {
