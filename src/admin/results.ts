@@ -37,6 +37,7 @@ export const status = z.object({
   version: z.string(),
   startedAt: time,
   state: z.enum(['starting', 'running', 'draining', 'ending']),
+  stateFolder: z.string().nullable().describe('absolute path of the log and the tables; null on Kafka'),
   health: z.object({
     status: z.enum(['ok', 'degraded', 'failing']),
     live: z.boolean(),

@@ -1,18 +1,26 @@
 import { type Command, Option } from 'commander';
 import { MODEL_FORMATS, type ModelFormat } from '../clustering/model-formats.ts';
-import { addStateFlags, loadSettings, type SettingFlags } from './settings.ts';
-import { degreesArgument, examples, type Output, timeArgument, UsageError } from './usage.ts';
+import { addEitherFlags, type DoorFlags } from './admin/door.ts';
+import { loadSettings, type SettingFlags } from './settings.ts';
+import {
+  degreesArgument,
+  durationOrOffArgument,
+  examples,
+  type Finish,
+  type Output,
+  timeArgument,
+  UsageError,
+  wholeNumberOrAuto,
+} from './usage.ts';
 
-type Finish = (code: number) => void;
-
-interface ChoiceFlags extends SettingFlags {
+interface ChoiceFlags extends SettingFlags, DoorFlags {
   readonly model?: string;
   readonly asOf?: number;
 }
 
 /** The flags by which a command chooses its model. */
 function addModelFlags(command: Command): Command {
-  return addStateFlags(
+  return addEitherFlags(
     command
       .addOption(
         new Option('--model <file>', 'a model.json (default: the model that was published last)').conflicts(
@@ -61,7 +69,14 @@ export function addPredict(program: Command, output: Output, finish: Finish): vo
         const { configuration } = await loadSettings(flags);
         const { predictCommand } = await import('./predict.ts');
         const { asOf, json = false, model: file } = flags;
-        finish(await predictCommand(configuration, { file, asOf, position, json }, process.stdin, output));
+        finish(
+          await predictCommand(
+            configuration,
+            { file, asOf, position, json, door: flags },
+            process.stdin,
+            output,
+          ),
+        );
       },
     );
 }
@@ -95,6 +110,69 @@ export function addExport(program: Command, output: Output, finish: Finish): voi
       }
       const { configuration } = await loadSettings(flags);
       const { exportCommand } = await import('./export.ts');
-      finish(await exportCommand(configuration, { file, asOf, format, areas, to }, output));
+      finish(await exportCommand(configuration, { file, asOf, format, areas, to, door: flags }, output));
+    });
+}
+
+interface ModelFlags extends SettingFlags, DoorFlags {
+  readonly asOf?: number;
+  readonly halfLife?: number | 'off';
+  readonly window?: number | 'off';
+  readonly k?: number | 'auto';
+  readonly curve?: boolean;
+  readonly json?: boolean;
+}
+
+export function addModels(program: Command, output: Output, finish: Finish): void {
+  const models = program
+    .command('models')
+    .description('the model of what is counted, at any time that is kept; models and events of before');
+  addEitherFlags(
+    models.command('show').description('the model of all that is counted; no row is read again for it'),
+  )
+    .option('--as-of <time>', 'without the rows of this event time and later', timeArgument)
+    .option('--half-life <duration>', 'age at which a row counts half, or off', durationOrOffArgument)
+    .option('--window <duration>', 'age from which on a row does not count, or off', durationOrOffArgument)
+    .option('--k <n>', 'number of clusters, or auto', wholeNumberOrAuto(1))
+    .option('--curve', 'also print what each number of clusters would give, where it is chosen')
+    .option('--json', 'print it as model.json, with next offsets and lineage')
+    .addHelpText(
+      'after',
+      examples([
+        'geoflock models show --as-of 2026-01-31T09:00:00Z',
+        'geoflock models show --half-life 2h --window 1d --k 20',
+        'geoflock models show --k auto --curve',
+      ]),
+    )
+    .action(async (flags: ModelFlags) => {
+      const { asOf, curve = false, halfLife, json = false, k, window } = flags;
+      const { configuration } = await loadSettings(flags);
+      const { showModelCommand } = await import('./models.ts');
+      const time = {
+        ...(asOf === undefined ? {} : { asOf }),
+        ...(halfLife === undefined ? {} : { halfLifeMs: halfLife === 'off' ? undefined : halfLife }),
+        ...(window === undefined ? {} : { windowMs: window === 'off' ? undefined : window }),
+      };
+      finish(await showModelCommand(configuration, { time, k, curve, json, door: flags }, output));
+    });
+  addEitherFlags(models.command('list').description('a line a model that was published, the oldest first'))
+    .option('--json', 'print JSON, an object a line')
+    .action(async (flags: ModelFlags) => {
+      const { configuration } = await loadSettings(flags);
+      const { listModelsCommand } = await import('./models.ts');
+      finish(await listModelsCommand(configuration, { json: flags.json === true, door: flags }, output));
+    });
+  addEitherFlags(
+    models
+      .command('history')
+      .description(
+        'a line an event: changes of k, births, deaths, splits, merges and moves of clusters, alarms of drift',
+      ),
+  )
+    .option('--json', 'print JSON, an object a line')
+    .action(async (flags: ModelFlags) => {
+      const { configuration } = await loadSettings(flags);
+      const { historyCommand } = await import('./models.ts');
+      finish(await historyCommand(configuration, { json: flags.json === true, door: flags }, output));
     });
 }

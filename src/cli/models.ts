@@ -1,20 +1,25 @@
-import { lineageOf, regionsOf } from '../actors/models/lineage.ts';
+import { MOST_LISTED } from '../admin/commands.ts';
+import type { ModelEvent } from '../actors/centroid-aggregator/messages.ts';
+import { lineageOf, type ModelLineage, regionsOf } from '../actors/models/lineage.ts';
 import { modelAt } from '../actors/models/model-at.ts';
-import { type KeptModel, publishedModels } from '../actors/models/published-models.ts';
-import { type NamedCluster, type NamedModel, serializeModel } from '../clustering/geojson.ts';
-import type { TimeOptions } from '../clustering/model-time.ts';
+import { publishedModels } from '../actors/models/published-models.ts';
+import { type ToldModel, toldModel } from '../actors/models/told-model.ts';
+import { type NamedModel, serializeModel } from '../clustering/geojson.ts';
+import type { ModelTime, TimeOptions } from '../clustering/model-time.ts';
 import type { Configuration } from '../config/schema.ts';
 import { NO_CHOICE_OF_K } from '../config/streaming-kmeans-schema.ts';
 import { modelSettingsOf } from '../clustering-options.ts';
 import { packageVersion } from '../version.ts';
+import type { DoorFlags } from './admin/door.ts';
+import { ONLY_PUBLISHED, publishedThere } from './chosen-model.ts';
+import { eitherWay } from './either-way.ts';
 import { lineageInShort, lineageText } from './lineage-text.ts';
 import type { Place } from '../geo/place.ts';
 import { nameModel } from '../places/places.ts';
 import { eventInWords } from '../report/in-words.ts';
 import { grouped } from '../report/text.ts';
 import { choiceText, clusterTable, costText, curveTable, driftText, timeText } from './result.ts';
-import { EXIT_OK, EXIT_USAGE, type Output } from './usage.ts';
-import { withState } from './with-state.ts';
+import { EXIT_FAILURE, EXIT_OK, EXIT_USAGE, type Output } from './usage.ts';
 
 export interface ShowModelOptions {
   /** What is asked for otherwise than the configuration does. */
@@ -23,12 +28,16 @@ export interface ShowModelOptions {
   /** Also what each k would give. */
   readonly curve: boolean;
   readonly json: boolean;
+  readonly door: DoorFlags;
 }
 
-/** `geoflock models show`: the model of the committed rows, at any time that is kept. */
+/**
+ * `geoflock models show`: the model of the committed rows, at any time that is kept; from a running process the
+ * one it published last.
+ */
 export async function showModelCommand(
   configuration: Configuration,
-  { curve, json, k, time }: ShowModelOptions,
+  { curve, door, json, k, time }: ShowModelOptions,
   output: Output,
 ): Promise<number> {
   const { clustering } = configuration;
@@ -36,17 +45,7 @@ export async function showModelCommand(
     output.err(`geoflock: --k auto: expected a number, ${NO_CHOICE_OF_K}\n`);
     return EXIT_USAGE;
   }
-  return await withState(configuration, output, async (state) => {
-    const asked = k === undefined ? configuration : { ...configuration, clustering: { ...clustering, k } };
-    const { model: options, ...rest } = modelSettingsOf(asked, time);
-    const settings = {
-      ...rest,
-      model: k === undefined ? options : { ...options, fixedBy: `--k ${String(k)}` },
-    };
-    const { model: built, nextOffsets, span } = await modelAt(state, settings);
-    const made = { ...settings, version: packageVersion(), regions: regionsOf(configuration) };
-    const lineage = await lineageOf(state, made, span);
-    const model = await nameModel(built, state.clock);
+  const print = (model: NamedModel, nextOffsets: readonly number[], lineage: ModelLineage | null): number => {
     if (json) {
       const plain = JSON.parse(serializeModel(model)) as object;
       output.out(`${JSON.stringify({ ...plain, nextOffsets, lineage }, undefined, 2)}\n`);
@@ -57,29 +56,57 @@ export async function showModelCommand(
       ...choiceText(model),
       `cost      ${costText(model)}`,
       ...driftText(model),
-      ...lineageText(lineage, nextOffsets),
+      ...(lineage === null ? [] : lineageText(lineage, nextOffsets)),
       '',
       ...clusterTable(model),
       ...(curve ? curveTable(model) : []),
     ];
     output.out(`${lines.join('\n')}\n`);
     return EXIT_OK;
+  };
+  return await eitherWay(configuration, door, output, {
+    state: async (state) => {
+      const asked = k === undefined ? configuration : { ...configuration, clustering: { ...clustering, k } };
+      const { model: options, ...rest } = modelSettingsOf(asked, time);
+      const settings = {
+        ...rest,
+        model: k === undefined ? options : { ...options, fixedBy: `--k ${String(k)}` },
+      };
+      const { model: built, nextOffsets, span } = await modelAt(state, settings);
+      const made = { ...settings, version: packageVersion(), regions: regionsOf(configuration) };
+      const lineage = await lineageOf(state, made, span);
+      return print(await nameModel(built, state.clock), nextOffsets, lineage);
+    },
+    door: async (client) => {
+      if (k !== undefined || Object.keys(time).length > 0) {
+        output.err(`geoflock: --as-of, --half-life, --window, --k: ${ONLY_PUBLISHED}\n`);
+        return EXIT_FAILURE;
+      }
+      const { model, told } = await publishedThere(client);
+      output.err(`model ${String(told.model)}, ${told.kind}, published ${told.publishedAt}\n`);
+      return print(model, told.nextOffsets, told.lineage as ModelLineage | null);
+    },
   });
+}
+
+interface LinesOptions {
+  readonly json: boolean;
+  readonly door: DoorFlags;
 }
 
 /** `geoflock models list`: a line a published model, the oldest first. */
 export async function listModelsCommand(
   configuration: Configuration,
-  { json }: { readonly json: boolean },
+  options: LinesOptions,
   output: Output,
 ): Promise<number> {
-  return await printLines(configuration, output, 'models', ({ publishedAt, ...kept }) => {
-    const { epoch, events, kind, lineage = null, nextOffsets, offset } = kept;
-    const { clusters, cost, costBounds, drift, k, time, weight } = kept.model;
-    if (json) {
+  return await printLines(configuration, options, output, 'models', (told) => {
+    const { clusters, cost, costBounds, drift, epoch, k, kind, lineage, nextOffsets, publishedAt, weight } =
+      told;
+    const { events, model: offset, time } = told;
+    if (options.json) {
       const of = { k, weight, cost, costBounds, time, drift, events };
-      const told = { offset, publishedAt, kind, epoch, nextOffsets, lineage, ...of };
-      return [JSON.stringify({ ...told, clusters: clusters.map(({ id, place }) => ({ id, place })) })];
+      return [JSON.stringify({ offset, publishedAt, kind, epoch, nextOffsets, lineage, ...of, clusters })];
     }
     const words = [`k ${String(k)}`, `weight ${grouped(weight)}`, `cost ${cost.toPrecision(6)}`];
     const of = [...lineageInShort(lineage), ...heaviestPlaces(clusters)];
@@ -90,18 +117,19 @@ export async function listModelsCommand(
 /** `geoflock models history`: a line a change of k, of a cluster's life or of the drift alarm, the oldest first. */
 export async function historyCommand(
   configuration: Configuration,
-  { json }: { readonly json: boolean },
+  options: LinesOptions,
   output: Output,
 ): Promise<number> {
   // A cluster that is gone is not in the model that says so: it was last where the one before had it.
   let before = new Map<number, Place | null>();
-  return await printLines(configuration, output, 'events', ({ events, kind, model, offset, publishedAt }) => {
-    const watermark = model.time?.watermark ?? null;
-    const places = new Map(model.clusters.map(({ id, place }) => [id, place]));
+  return await printLines(configuration, options, output, 'events', (told) => {
+    const { clusters, events, kind, model, publishedAt, time } = told;
+    const watermark = time?.watermark ?? null;
+    const places = new Map(clusters.map(({ id, place }) => [id, place]));
     const lines = events.map((event) => {
       const place = 'id' in event ? (places.get(event.id) ?? before.get(event.id) ?? null) : null;
-      return json
-        ? JSON.stringify({ model: offset, publishedAt, watermark, ...event, place })
+      return options.json
+        ? JSON.stringify({ model, publishedAt, watermark, ...event, place })
         : [publishedAt, ...eventInWords(event), ...(place === null ? [] : [place.text])].join('\t');
     });
     if (kind === 'live') {
@@ -111,15 +139,18 @@ export async function historyCommand(
   });
 }
 
-interface ToldModel extends Omit<KeptModel, 'publishedAt' | 'model'> {
-  readonly publishedAt: string;
-  readonly model: NamedModel;
+/** A model of a list with the types that its parts have among ourselves. */
+interface ListedModel extends Omit<ToldModel, 'clusters' | 'events' | 'lineage' | 'time'> {
+  readonly lineage: ModelLineage | null;
+  readonly time?: ModelTime;
+  readonly events: readonly ModelEvent[];
+  readonly clusters: readonly { readonly id: number; readonly place: Place | null }[];
 }
 
 /** How many places a line names. */
 const PLACES_TOLD = 3;
 
-function heaviestPlaces(clusters: readonly NamedCluster[]): readonly string[] {
+function heaviestPlaces(clusters: ListedModel['clusters']): readonly string[] {
   return clusters
     .slice(0, PLACES_TOLD)
     .flatMap(({ id, place }) => (place === null ? [] : [`${String(id)} ${place.text}`]));
@@ -128,21 +159,33 @@ function heaviestPlaces(clusters: readonly NamedCluster[]): readonly string[] {
 /** Prints what is to be told of each published model, and on stderr how many lines those are. */
 async function printLines(
   configuration: Configuration,
+  { door }: LinesOptions,
   output: Output,
   what: string,
-  linesOf: (model: ToldModel) => readonly string[],
+  linesOf: (model: ListedModel) => readonly string[],
 ): Promise<number> {
-  return await withState(configuration, output, async (state) => {
-    let found = 0;
-    for await (const kept of publishedModels(state)) {
-      const publishedAt = new Date(kept.publishedAt).toISOString();
-      const model = await nameModel(kept.model, state.clock);
-      for (const line of linesOf({ ...kept, model, publishedAt })) {
-        found++;
-        output.out(`${line}\n`);
-      }
+  let found = 0;
+  const print = (model: ToldModel): void => {
+    for (const line of linesOf(model as ToldModel & ListedModel)) {
+      found++;
+      output.out(`${line}\n`);
     }
+  };
+  const printCount = (): number => {
     output.err(`${grouped(found)} ${what}\n`);
     return EXIT_OK;
+  };
+  return await eitherWay(configuration, door, output, {
+    state: async (state) => {
+      for await (const kept of publishedModels(state)) {
+        print(toldModel(kept, await nameModel(kept.model, state.clock)));
+      }
+      return printCount();
+    },
+    door: async (client) => {
+      const { models } = await client.ask('models.list', { limit: MOST_LISTED });
+      models.toReversed().forEach(print);
+      return printCount();
+    },
   });
 }

@@ -1,9 +1,9 @@
 import { Argument, Command, Option } from 'commander';
 import { HEADERS, type HeaderForm, type Shape, SHAPES } from '../generator/rows.ts';
 import { packageVersion } from '../version.ts';
-import type { RejectedFilter } from '../actors/rejected/rejected-rows.ts';
-import type { RewindTo } from '../actors/rewind/request-rewind.ts';
-import { addExport, addPredict } from './model-commands.ts';
+import { addAdmin } from './admin/commands.ts';
+import { addExport, addModels, addPredict } from './model-commands.ts';
+import { addFiles, addRejected, addRewind } from './row-commands.ts';
 import {
   addSettingFlags,
   addStateFlags,
@@ -13,18 +13,14 @@ import {
 } from './settings.ts';
 import {
   durationArgument,
-  durationOrOffArgument,
   examples,
-  offsetArgument,
+  type Finish,
   type Output,
   shareArgument,
   timeArgument,
   UsageError,
   wholeNumber,
-  wholeNumberOrAuto,
 } from './usage.ts';
-
-type Finish = (code: number) => void;
 
 interface RunFlags extends SettingFlags {
   readonly once?: boolean;
@@ -89,6 +85,7 @@ export function buildProgram(output: Output, finish: Finish): Command {
   addExport(program, output, finish);
   addConfig(program, output, finish);
   addDemo(program, output, finish);
+  addAdmin(program, output, finish);
   return program.addHelpText(
     'after',
     examples(['geoflock demo', 'geoflock generate data/input 1000 --files 5', 'geoflock run --once --json']),
@@ -169,201 +166,6 @@ function addGenerate(program: Command, output: Output, finish: Finish): void {
       }
       const options = { directory, rows, files, everyMs, shape, seed, header, bad };
       finish(await generateCommand({ ...options, cities: Object.fromEntries(asked) }, output));
-    });
-}
-
-function addFiles(program: Command, output: Output, finish: Finish): void {
-  addStateFlags(
-    program.command('files').description('a line a file that was read: state, and what became of its rows'),
-  )
-    .option('--json', 'print JSON, an object a line')
-    .action(async (flags: SettingFlags & { readonly json?: boolean }) => {
-      const { configuration } = await loadSettings(flags);
-      const { filesCommand } = await import('./files.ts');
-      finish(await filesCommand(configuration, { json: flags.json === true }, output));
-    });
-}
-
-interface RejectedFlags extends SettingFlags {
-  readonly reason?: string;
-  readonly file?: string;
-  readonly json?: boolean;
-}
-
-function addRejected(program: Command, output: Output, finish: Finish): void {
-  const rejected = program
-    .command('rejected')
-    .description('list, show and redrive the rows that were set aside');
-  const withFilter = (command: Command): Command =>
-    addStateFlags(command)
-      .option('--reason <reason>', 'only those of this reason, such as future')
-      .option('--file <file>', 'only those of this file: its path in the input folder, or its id')
-      .option('--json', 'print JSON');
-  withFilter(
-    rejected.command('list').description('a line a row, the oldest first: id, reason, place and why'),
-  )
-    .option('--limit <n>', 'most rows to print', wholeNumber(0), 100)
-    .option('--all', 'also those that were redriven')
-    .addHelpText('after', examples(['geoflock rejected list --reason latitude-out-of-range --limit 10']))
-    .action(async (flags: RejectedFlags & { readonly limit: number; readonly all?: boolean }) => {
-      const { configuration } = await loadSettings(flags);
-      const { listCommand } = await import('./rejected.ts');
-      const { all = false, json = false, limit } = flags;
-      finish(await listCommand(configuration, { filter: filterOf(flags), limit, all, json }, output));
-    });
-  addStateFlags(rejected.command('show').description('everything that is known of rejected rows'))
-    .argument('<ids...>', 'ids, as `geoflock rejected list` tells them')
-    .option('--json', 'print JSON')
-    .action(async (ids: readonly string[], flags: RejectedFlags) => {
-      const { configuration } = await loadSettings(flags);
-      const { showCommand } = await import('./rejected.ts');
-      finish(await showCommand(configuration, { ids, json: flags.json === true }, output));
-    });
-  withFilter(
-    rejected
-      .command('redrive')
-      .description('send rejected rows that are good by the settings of now to the topic, each once'),
-  )
-    .argument('[ids...]', 'ids, as `geoflock rejected list` tells them')
-    .option('--all', 'all rejected rows')
-    .option(
-      '--row <line>',
-      "send this line, in the topic's columns, in the place of the one row that is named",
-    )
-    .addHelpText(
-      'after',
-      examples([
-        'geoflock rejected redrive --reason future',
-        'geoflock rejected redrive --file a.csv --config conf    # after source.columns was corrected',
-        "geoflock rejected redrive ID --row '2026-01-01 00:00:00.000,phone,0,0,9.81,13.4,52.5,1'",
-      ]),
-    )
-    .action(
-      async (
-        ids: readonly string[],
-        flags: RejectedFlags & { readonly all?: boolean; readonly row?: string },
-      ) => {
-        const { all, json = false, row } = flags;
-        const filter = filterOf(flags, ids);
-        if (all === true ? Object.keys(filter).length > 0 : Object.keys(filter).length === 0) {
-          throw new UsageError('name ids, or --reason, or --file; or --all alone for all rejected rows');
-        }
-        if (row !== undefined && ids.length !== 1) {
-          throw new UsageError('--row stands in the place of one row: name its id');
-        }
-        const { configuration } = await loadSettings(flags);
-        const { redriveCommand } = await import('./rejected.ts');
-        finish(await redriveCommand(configuration, { filter, row, json }, output));
-      },
-    );
-}
-
-function filterOf({ file, reason }: RejectedFlags, ids: readonly string[] = []): RejectedFilter {
-  return {
-    ...(ids.length === 0 ? {} : { ids: new Set(ids) }),
-    ...(file === undefined ? {} : { file }),
-    ...(reason === undefined ? {} : { reason }),
-  };
-}
-
-interface RewindFlags extends SettingFlags {
-  readonly toOffset?: number | 'earliest';
-  readonly toTime?: number;
-  readonly json?: boolean;
-}
-
-function addRewind(program: Command, output: Output, finish: Finish): void {
-  addStateFlags(
-    program
-      .command('rewind')
-      .description('drop all summaries and count the rows of the topic again, from an offset or a time on'),
-  )
-    .option(
-      '--to-offset <offset>',
-      'first offset of each partition to be counted, or earliest',
-      offsetArgument,
-    )
-    .option('--to-time <time>', 'rows that arrived then or later, as in 2026-01-31T12:00:00Z', timeArgument)
-    .option('--json', 'print what was asked for as JSON')
-    .addHelpText(
-      'after',
-      examples(['geoflock rewind --to-offset earliest', 'geoflock rewind --to-time "2026-01-31 12:00:00"']),
-    )
-    .action(async (flags: RewindFlags) => {
-      const { json = false, toOffset, toTime } = flags;
-      if ((toOffset === undefined) === (toTime === undefined)) {
-        throw new UsageError('name either --to-offset or --to-time');
-      }
-      const { configuration } = await loadSettings(flags);
-      const { rewindCommand } = await import('./rewind.ts');
-      const to: RewindTo =
-        toTime === undefined
-          ? { kind: 'offset', offset: toOffset ?? 'earliest' }
-          : { kind: 'time', time: toTime };
-      finish(await rewindCommand(configuration, { to, json }, output));
-    });
-}
-
-interface ModelFlags extends SettingFlags {
-  readonly asOf?: number;
-  readonly halfLife?: number | 'off';
-  readonly window?: number | 'off';
-  readonly k?: number | 'auto';
-  readonly curve?: boolean;
-  readonly json?: boolean;
-}
-
-function addModels(program: Command, output: Output, finish: Finish): void {
-  const models = program
-    .command('models')
-    .description('the model of what is counted, at any time that is kept; models and events of before');
-  addStateFlags(
-    models.command('show').description('the model of all that is counted; no row is read again for it'),
-  )
-    .option('--as-of <time>', 'without the rows of this event time and later', timeArgument)
-    .option('--half-life <duration>', 'age at which a row counts half, or off', durationOrOffArgument)
-    .option('--window <duration>', 'age from which on a row does not count, or off', durationOrOffArgument)
-    .option('--k <n>', 'number of clusters, or auto', wholeNumberOrAuto(1))
-    .option('--curve', 'also print what each number of clusters would give, where it is chosen')
-    .option('--json', 'print it as model.json, with next offsets and lineage')
-    .addHelpText(
-      'after',
-      examples([
-        'geoflock models show --as-of 2026-01-31T09:00:00Z',
-        'geoflock models show --half-life 2h --window 1d --k 20',
-        'geoflock models show --k auto --curve',
-      ]),
-    )
-    .action(async (flags: ModelFlags) => {
-      const { asOf, curve = false, halfLife, json = false, k, window } = flags;
-      const { configuration } = await loadSettings(flags);
-      const { showModelCommand } = await import('./models.ts');
-      const time = {
-        ...(asOf === undefined ? {} : { asOf }),
-        ...(halfLife === undefined ? {} : { halfLifeMs: halfLife === 'off' ? undefined : halfLife }),
-        ...(window === undefined ? {} : { windowMs: window === 'off' ? undefined : window }),
-      };
-      finish(await showModelCommand(configuration, { time, k, curve, json }, output));
-    });
-  addStateFlags(models.command('list').description('a line a model that was published, the oldest first'))
-    .option('--json', 'print JSON, an object a line')
-    .action(async (flags: ModelFlags) => {
-      const { configuration } = await loadSettings(flags);
-      const { listModelsCommand } = await import('./models.ts');
-      finish(await listModelsCommand(configuration, { json: flags.json === true }, output));
-    });
-  addStateFlags(
-    models
-      .command('history')
-      .description(
-        'a line an event: changes of k, births, deaths, splits, merges and moves of clusters, alarms of drift',
-      ),
-  )
-    .option('--json', 'print JSON, an object a line')
-    .action(async (flags: ModelFlags) => {
-      const { configuration } = await loadSettings(flags);
-      const { historyCommand } = await import('./models.ts');
-      finish(await historyCommand(configuration, { json: flags.json === true }, output));
     });
 }
 

@@ -1,16 +1,16 @@
 import { redrive, REDRIVE_BATCH, type RedriveOutcome } from '../actors/rejected/redrive.ts';
 import type { RejectedRow } from '../actors/rejected/rejected-row.ts';
-import {
-  ledgerByFileId,
-  type ListedRow,
-  type RejectedFilter,
-  rejectedRows,
-} from '../actors/rejected/rejected-rows.ts';
+import { ledgerByFileId, type RejectedFilter, rejectedRows } from '../actors/rejected/rejected-rows.ts';
+import { type ToldRow, toldRow } from '../actors/rejected/told-row.ts';
 import type { LedgerEntry } from '../actors/ingest/ledger.ts';
+import { MOST_LISTED } from '../admin/commands.ts';
 import type { Configuration } from '../config/schema.ts';
 import { grouped } from '../report/text.ts';
+import { AdminClientError } from './admin/client.ts';
+import type { DoorFlags } from './admin/door.ts';
+import { eitherWay } from './either-way.ts';
 import { EXIT_FAILURE, EXIT_OK, type Output } from './usage.ts';
-import { type OpenedState, withState } from './with-state.ts';
+import type { OpenedState } from './with-state.ts';
 
 type Files = ReadonlyMap<string, LedgerEntry>;
 
@@ -20,27 +20,19 @@ export interface ListOptions {
   /** Also those that were redriven. */
   readonly all: boolean;
   readonly json: boolean;
+  readonly door: DoorFlags;
 }
 
 /** `geoflock rejected list`: a line a row, the oldest first; how many there are on stderr. */
 export async function listCommand(
   configuration: Configuration,
-  { all, filter, json, limit }: ListOptions,
+  { all, door, filter, json, limit }: ListOptions,
   output: Output,
 ): Promise<number> {
-  return await withState(configuration, output, async (state) => {
-    const files = await ledgerByFileId(state);
-    let found = 0;
-    let redriven = 0;
-    let shown = 0;
-    for await (const listed of rejectedRows(state, filter, state.signal)) {
-      found++;
-      redriven += Number(listed.redriven);
-      if ((all || !listed.redriven) && shown < limit) {
-        shown++;
-        output.out(`${json ? asJson(listed, files) : asLine(listed, files)}\n`);
-      }
-    }
+  const printRow = (row: ToldRow): void => {
+    output.out(`${json ? asJson(row) : asLine(row)}\n`);
+  };
+  const printCounts = (found: number, redriven: number, shown: number): number => {
     const listable = all ? found : found - redriven;
     output.err(
       `${grouped(found - redriven)} rejected` +
@@ -49,23 +41,70 @@ export async function listCommand(
         '\n',
     );
     return EXIT_OK;
+  };
+  return await eitherWay(configuration, door, output, {
+    state: async (state) => {
+      const files = await ledgerByFileId(state);
+      let found = 0;
+      let redriven = 0;
+      let shown = 0;
+      for await (const listed of rejectedRows(state, filter, state.signal)) {
+        found++;
+        redriven += Number(listed.redriven);
+        if ((all || !listed.redriven) && shown < limit) {
+          shown++;
+          printRow(toldRow(listed, files));
+        }
+      }
+      return printCounts(found, redriven, shown);
+    },
+    door: async (client) => {
+      // At least one is asked for: the counts come with them.
+      const most = Math.min(Math.max(limit, 1), MOST_LISTED);
+      const { found, redriven, rows } = await client.ask('rejected.list', {
+        ...parametersOf(filter),
+        all,
+        limit: most,
+      });
+      const shown = rows.slice(0, limit);
+      shown.forEach(printRow);
+      return printCounts(found, redriven, shown.length);
+    },
   });
 }
 
 /** `geoflock rejected show`: everything that is known of each row. */
 export async function showCommand(
   configuration: Configuration,
-  { ids, json }: { readonly ids: readonly string[]; readonly json: boolean },
+  { door, ids, json }: { readonly ids: readonly string[]; readonly json: boolean; readonly door: DoorFlags },
   output: Output,
 ): Promise<number> {
-  return await withState(configuration, output, async (state) => {
-    const files = await ledgerByFileId(state);
-    const missing = new Set(ids);
-    for await (const listed of rejectedRows(state, { ids: new Set(ids) }, state.signal)) {
-      missing.delete(listed.row.id);
-      output.out(`${json ? asJson(listed, files) : inDetail(listed, files)}\n`);
-    }
-    return tellMissing(missing, output);
+  const print = (row: ToldRow): void => {
+    output.out(`${json ? asJson(row) : inDetail(row)}\n`);
+  };
+  const missing = new Set(ids);
+  return await eitherWay(configuration, door, output, {
+    state: async (state) => {
+      const files = await ledgerByFileId(state);
+      for await (const listed of rejectedRows(state, { ids: new Set(ids) }, state.signal)) {
+        missing.delete(listed.row.id);
+        print(toldRow(listed, files));
+      }
+      return tellMissing(missing, output);
+    },
+    door: async (client) => {
+      for (const id of new Set(ids)) {
+        try {
+          print(await client.ask('rejected.show', { id }));
+          missing.delete(id);
+        } catch (error) {
+          if (!(error instanceof AdminClientError) || error.code !== 'not-found') {
+            throw error;
+          }
+        }
+      }
+      return tellMissing(missing, output);
+    },
   });
 }
 
@@ -74,6 +113,7 @@ export interface RedriveOptions {
   /** A line in the topic's columns to be sent in the place of the one row that is named. */
   readonly row: string | undefined;
   readonly json: boolean;
+  readonly door: DoorFlags;
 }
 
 interface Tally {
@@ -85,38 +125,62 @@ interface Tally {
 /** `geoflock rejected redrive`: exit code 1 where a row stays rejected, or is not there. */
 export async function redriveCommand(
   configuration: Configuration,
-  { filter, json, row }: RedriveOptions,
+  { door, filter, json, row }: RedriveOptions,
   output: Output,
 ): Promise<number> {
-  return await withState(configuration, output, async (state) => {
-    const files = await ledgerByFileId(state);
-    const missing = new Set(filter.ids ?? []);
-    const tally: Tally = { redriven: 0, already: 0, stillRejected: [] };
-    let batch: RejectedRow[] = [];
-    const send = async (): Promise<void> => {
-      const rows = batch;
-      batch = [];
-      const outcomes = await redrive(portsOf(state, configuration, files), rows, row);
-      rows.forEach(({ id }, index) => {
-        count(tally, id, outcomes[index] as RedriveOutcome);
-      });
-    };
-    for await (const listed of rejectedRows(state, filter, state.signal)) {
-      missing.delete(listed.row.id);
-      if (listed.redriven) {
-        tally.already++;
-        continue;
-      }
-      batch.push(listed.row);
-      if (batch.length === REDRIVE_BATCH) {
-        await send();
-      }
-    }
-    await send();
+  const print = ({ already, redriven, stillRejected }: Tally, missing: Iterable<string>): number => {
+    const tally = { redriven, already, stillRejected };
     output.out(json ? `${JSON.stringify(tally)}\n` : inWords(tally));
-    const complete = tally.stillRejected.length === 0;
-    return tellMissing(missing, output) === EXIT_OK && complete ? EXIT_OK : EXIT_FAILURE;
+    const complete = stillRejected.length === 0;
+    return tellMissing(new Set(missing), output) === EXIT_OK && complete ? EXIT_OK : EXIT_FAILURE;
+  };
+  return await eitherWay(configuration, door, output, {
+    state: async (state) => {
+      const files = await ledgerByFileId(state);
+      const missing = new Set(filter.ids ?? []);
+      const tally: Tally = { redriven: 0, already: 0, stillRejected: [] };
+      let batch: RejectedRow[] = [];
+      const send = async (): Promise<void> => {
+        const rows = batch;
+        batch = [];
+        const outcomes = await redrive(portsOf(state, configuration, files), rows, row);
+        rows.forEach(({ id }, index) => {
+          count(tally, id, outcomes[index] as RedriveOutcome);
+        });
+      };
+      for await (const listed of rejectedRows(state, filter, state.signal)) {
+        missing.delete(listed.row.id);
+        if (listed.redriven) {
+          tally.already++;
+          continue;
+        }
+        batch.push(listed.row);
+        if (batch.length === REDRIVE_BATCH) {
+          await send();
+        }
+      }
+      await send();
+      return print(tally, missing);
+    },
+    door: async (client) => {
+      const which = parametersOf(filter);
+      const all = Object.keys(which).length === 0;
+      const { missing, ...tally } = await client.ask('rejected.redrive', {
+        ...which,
+        ...(all ? { all } : {}),
+        ...(row === undefined ? {} : { row }),
+      });
+      return print(tally, missing);
+    },
   });
+}
+
+function parametersOf({ file, ids, reason }: RejectedFilter): Readonly<Record<string, unknown>> {
+  return {
+    ...(ids === undefined ? {} : { ids: [...ids] }),
+    ...(file === undefined ? {} : { file }),
+    ...(reason === undefined ? {} : { reason }),
+  };
 }
 
 function portsOf(
@@ -174,32 +238,33 @@ function tellMissing(missing: ReadonlySet<string>, output: Output): number {
 }
 
 /** Tab-separated: id, reason, where it stands, why. */
-function asLine({ redriven, row }: ListedRow, files: Files): string {
-  const message = redriven ? `${row.message} (redriven)` : row.message;
-  return [row.id, row.reason, placeOf(row, files), message].join('\t');
+function asLine(row: ToldRow): string {
+  const message = row.redriven ? `${row.message} (redriven)` : row.message;
+  return [row.id, row.reason, placeOf(row), message].join('\t');
 }
 
-function asJson({ redriven, rejectedAt, row }: ListedRow, files: Files): string {
-  const path = pathOf(row, files);
+function asJson({ file, record, row, rejectedAt, redriven, ...rest }: ToldRow): string {
+  const { path = null, ...where } = file ?? {};
   return JSON.stringify({
-    ...row,
-    ...(row.file === undefined ? {} : { file: { ...row.file, ...(path === undefined ? {} : { path }) } }),
-    rejectedAt: new Date(rejectedAt).toISOString(),
+    ...rest,
+    ...(file === null ? {} : { file: { ...where, ...(path === null ? {} : { path }) } }),
+    ...(record === null ? {} : { record }),
+    row,
+    rejectedAt,
     redriven,
   });
 }
 
-function inDetail({ redriven, rejectedAt, row }: ListedRow, files: Files): string {
-  const { file, record } = row;
-  const cut = row.row.encoding === 'utf8' ? row.row.text : `base64 ${row.row.text}`;
+function inDetail({ file, id, message, reason, record, redriven, rejectedAt, row, stage }: ToldRow): string {
+  const cut = row.encoding === 'utf8' ? row.text : `base64 ${row.text}`;
   return [
-    `id        ${row.id}${redriven ? '   (redriven)' : ''}`,
-    `reason    ${row.reason}: ${row.message}`,
-    `rejected  ${new Date(rejectedAt).toISOString()} by the ${row.stage}`,
-    ...(file === undefined
+    `id        ${id}${redriven ? '   (redriven)' : ''}`,
+    `reason    ${reason}: ${message}`,
+    `rejected  ${rejectedAt} by the ${stage}`,
+    ...(file === null
       ? []
-      : [`file      ${pathOf(row, files) ?? file.id}, line ${String(file.line)}, byte ${String(file.byte)}`]),
-    ...(record === undefined
+      : [`file      ${file.path ?? file.id}, line ${String(file.line)}, byte ${String(file.byte)}`]),
+    ...(record === null
       ? []
       : [
           `record    ${record.topic}, partition ${String(record.partition)}, offset ${String(record.offset)}, ` +
@@ -210,17 +275,11 @@ function inDetail({ redriven, rejectedAt, row }: ListedRow, files: Files): strin
   ].join('\n');
 }
 
-function placeOf(row: RejectedRow, files: Files): string {
-  const { file, record } = row;
-  if (file !== undefined) {
-    return `${pathOf(row, files) ?? file.id}:${String(file.line)}`;
+function placeOf({ file, record }: ToldRow): string {
+  if (file !== null) {
+    return `${file.path ?? file.id}:${String(file.line)}`;
   }
-  return record === undefined
+  return record === null
     ? ''
     : `${record.topic}-${String(record.partition)}@${String(record.offset)}:${String(record.line)}`;
-}
-
-/** On the log a row knows its file by the id only. */
-function pathOf({ file }: RejectedRow, files: Files): string | undefined {
-  return file === undefined ? undefined : (file.path ?? files.get(file.id)?.path);
 }

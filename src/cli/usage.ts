@@ -16,6 +16,9 @@ export interface Output {
   readonly ready?: () => Promise<boolean>;
 }
 
+/** Takes the exit code of a command. */
+export type Finish = (code: number) => void;
+
 /** The command line asks for something that cannot be; the process ends with `EXIT_USAGE`. */
 export class UsageError extends Error {
   constructor(message: string) {

@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs';
 import { RewindUnderWayError, TimeNotKeptError } from '../actors/models/model-at.ts';
 import { type TopicNames, topicNames } from '../actors/topics.ts';
 import type { Broker } from '../broker/broker.ts';
-import { BrokerError } from '../broker/errors.ts';
+import { BrokerError, StoreLockedError } from '../broker/errors.ts';
 import type { Configuration } from '../config/schema.ts';
 import { openBroker } from '../open-broker.ts';
 import { openState } from '../open-state.ts';
@@ -22,11 +22,15 @@ export interface OpenedState {
   readonly signal: AbortSignal;
 }
 
-/** Opens the state that is there, does `work` on it, and closes it; what prevents that is told in one line. */
+/**
+ * Opens the state that is there, does `work` on it, and closes it; what prevents that is told in one line.
+ * @param locked what to do when another process has it; undefined from it: tell that
+ */
 export async function withState(
   configuration: Configuration,
   output: Output,
   work: (state: OpenedState) => Promise<number>,
+  locked: () => Promise<number | undefined> = () => Promise.resolve(undefined),
 ): Promise<number> {
   const { broker: brokers, state, topics } = configuration;
   if (brokers.kind === 'embedded' && !existsSync(state.directory)) {
@@ -45,6 +49,10 @@ export async function withState(
       const { partitions } = topics;
       return await work({ broker, topics: topicNames(topics), partitions, ...ports, signal });
     } catch (error) {
+      const instead = error instanceof StoreLockedError ? await locked() : undefined;
+      if (instead !== undefined) {
+        return instead;
+      }
       const told = [BrokerError, RewindUnderWayError, TimeNotKeptError].some((kind) => error instanceof kind);
       if (!told || signal.aborted) {
         throw error;
