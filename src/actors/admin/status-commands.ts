@@ -34,7 +34,8 @@ export function statusCommands(ports: CommandPorts): {
 }
 
 async function status(ports: CommandPorts, call: Call): Promise<Status> {
-  const { broker, connections, health, partitions, replica, settings, startedAt, topics, version } = ports;
+  const { broker, configuration, connections, health, partitions, replica, settings, startedAt } = ports;
+  const { topics, version } = ports;
   const actors = ports.system.inspect();
   const totals = await readTotals(broker, topics, partitions);
   const last = await ports.served.get(modelPorts(ports, call));
@@ -45,6 +46,7 @@ async function status(ports: CommandPorts, call: Call): Promise<Status> {
     version,
     startedAt: new Date(startedAt).toISOString(),
     state: ending ? 'ending' : running ? 'draining' : 'running',
+    stateFolder: configuration.broker.kind === 'embedded' ? configuration.state.directory : null,
     health: {
       status: how,
       live: health.livez().status !== 'failing',

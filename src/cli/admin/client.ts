@@ -29,6 +29,21 @@ export class AdminClientError extends Error {
 /** Long enough for any program on the way to accept a connection. */
 const PROBE_MS = 2_000;
 
+/** The other side gives up first, and tells what it knows. */
+const GRACE_MS = 2_000;
+
+/** What all replicas answer, each for itself. */
+const repliesBody = z.object({
+  replies: z.array(
+    z.object({
+      replica: z.string(),
+      status: z.enum(['done', 'failed']),
+      result: z.unknown().optional(),
+      error: z.object({ code: z.string(), message: z.string() }).optional(),
+    }),
+  ),
+});
+
 const errorBody = z.object({ error: z.object({ code: z.string(), message: z.string() }) });
 
 /** Asks a running Geoflock over HTTP. */
@@ -60,20 +75,47 @@ export class AdminClient {
     name: N,
     parameters: Readonly<Record<string, unknown>> = {},
   ): Promise<ResultOf<N>> {
+    return (await this.#command(
+      name,
+      parameters,
+      (body) => COMMANDS[name].result.safeParse(body).success,
+    )) as ResultOf<N>;
+  }
+
+  /**
+   * Asks all replicas.
+   * @throws AdminClientError
+   */
+  async askAll(
+    name: CommandName,
+    parameters: Readonly<Record<string, unknown>>,
+  ): Promise<z.output<typeof repliesBody>> {
+    const body = await this.#command(name, parameters, (answer) => repliesBody.safeParse(answer).success);
+    return body as z.output<typeof repliesBody>;
+  }
+
+  async #command(
+    name: CommandName,
+    parameters: Readonly<Record<string, unknown>>,
+    isKnown: (body: unknown) => boolean,
+  ): Promise<unknown> {
     const { target, timeoutMs } = this.#options;
-    const query = target === undefined ? '' : `?${new URLSearchParams({ target }).toString()}`;
+    const query = new URLSearchParams({
+      timeout: String(Math.max(1, timeoutMs / 1000)),
+      ...(target === undefined ? {} : { target }),
+    });
     const body = await this.#fetch(
-      `/api/v1/commands${query}`,
+      `/api/v1/commands?${query.toString()}`,
       { method: 'POST', body: JSON.stringify({ name, ...parameters }) },
-      AbortSignal.timeout(timeoutMs),
+      AbortSignal.timeout(timeoutMs + GRACE_MS),
       async (response): Promise<unknown> => await response.json(),
     );
-    if (!COMMANDS[name].result.safeParse(body).success) {
+    if (!isKnown(body)) {
       throw new AdminClientError(
         `${this.url} answers in a form that this version does not know: use the command line of the version that runs there`,
       );
     }
-    return body as ResultOf<N>;
+    return body;
   }
 
   /**

@@ -34,7 +34,7 @@ function connectionTable(connections: readonly Connection[]): readonly string[] 
     connections.map(({ depth, name, paused, queued, thresholds, waiting, waits }) => [
       paused ? `${name} (paused)` : name,
       depth.rows,
-      thresholds.rows,
+      thresholds.rows ?? '-',
       mebibytes(depth.bytes),
       queued,
       waiting,
@@ -78,7 +78,7 @@ export function statusText(status: ResultOf<'status'>): readonly string[] {
       ['stage', 'state', 'actors', 'restarts', 'mailbox', 'last error'],
       stages.map(({ actors, lastError, mailbox, paused, restarts, running, stage }) => [
         stage,
-        paused ? 'paused' : running === actors ? 'running' : `${String(running)} of ${String(actors)} run`,
+        paused ? 'paused' : running === actors ? 'running' : `${grouped(running)} of ${grouped(actors)} run`,
         actors,
         restarts,
         mailbox,
@@ -139,9 +139,9 @@ export function fileText(file: File & Partial<ResultOf<'files.show'>>): readonly
     `bytes     ${grouped(bytes.read)} read of ${grouped(bytes.size)}`,
     `claimed   ${claimedAt}, changed ${changedAt}`,
     ...offsets.map(
-      ({ counted, first, last, partition, rows: there }) =>
+      ({ done, first, last, partition, rows: there }) =>
         `log       partition ${String(partition)}, offsets ${grouped(first)} to ${grouped(last)}: ` +
-        `${grouped(there)} rows, ${grouped(counted)} counted`,
+        `${grouped(there)} rows, ${grouped(done)} of them counted or rejected`,
     ),
   ];
 }

@@ -1,5 +1,6 @@
-import { type CommandName, parseCommand, type ResultOf } from '../../admin/commands.ts';
+import { type CommandName, COMMANDS, parseCommand, type ResultOf } from '../../admin/commands.ts';
 import { CommandError } from '../../admin/outcome.ts';
+import { ALL } from '../../admin/request.ts';
 import type { Configuration } from '../../config/schema.ts';
 import { untilStopped } from '../signals.ts';
 import { EXIT_FAILURE, EXIT_OK, type Output, UsageError } from '../usage.ts';
@@ -7,7 +8,10 @@ import { clientOf, type DoorFlags, tellingRefusals } from './door.ts';
 import * as render from './render.ts';
 
 /** A drain takes as long as what is there; fetch waits no longer than this for an answer. */
-const DRAIN_TIMEOUT_MS = 300_000;
+const DRAIN_TIMEOUT_MS = 290_000;
+
+/** How many replicas there are nobody knows: so long their answers are collected. */
+const ALL_TIMEOUT_MS = 5_000;
 
 /** How the result of each command is told to people. */
 const TEXTS = {
@@ -45,13 +49,44 @@ export async function carryCommand(
   output: Output,
 ): Promise<number> {
   checkParameters(name, parameters);
-  const client = await clientOf(configuration, door, name === 'drain' ? DRAIN_TIMEOUT_MS : undefined);
+  const client = await clientOf(configuration, door, defaultTimeout(name, door));
   return await tellingRefusals(output, async () => {
-    const result = await client.ask(name, parameters);
-    const text = TEXTS[name] as (result: unknown) => readonly string[];
-    output.out(json ? `${JSON.stringify(result)}\n` : `${text(result).join('\n')}\n`);
-    return EXIT_OK;
+    // What is shared is changed once for all, and so there is one answer.
+    const ofEach = door.target === ALL && COMMANDS[name].scope !== 'shared';
+    const replies = ofEach
+      ? (await client.askAll(name, parameters)).replies
+      : [{ replica: undefined, status: 'done' as const, result: await client.ask(name, parameters) }];
+    for (const { replica, result, ...reply } of replies) {
+      if (json) {
+        output.out(`${JSON.stringify(replica === undefined ? result : { replica, ...reply, result })}\n`);
+        continue;
+      }
+      output.out(replica === undefined ? '' : `${replica}:\n`);
+      if (reply.status === 'failed') {
+        output.err(`geoflock: ${replica ?? client.url}: ${reply.error?.message ?? 'it failed'}\n`);
+      } else {
+        output.out(`${textOf(name, result).join('\n')}\n`);
+      }
+    }
+    return replies.every(({ status }) => status === 'done') ? EXIT_OK : EXIT_FAILURE;
   });
+}
+
+/** What of a replica came over the control topic may be a note that it is too long. */
+function textOf(name: CarriedName, result: unknown): readonly string[] {
+  if (!COMMANDS[name].result.safeParse(result).success) {
+    return [JSON.stringify(result ?? null)];
+  }
+  const text = TEXTS[name] as (result: unknown) => readonly string[];
+  return text(result);
+}
+
+/** Undefined: as for all commands. */
+function defaultTimeout(name: CarriedName, { target }: DoorFlags): number | undefined {
+  if (target === ALL) {
+    return ALL_TIMEOUT_MS;
+  }
+  return name === 'drain' ? DRAIN_TIMEOUT_MS : undefined;
 }
 
 /**

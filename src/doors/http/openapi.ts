@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { COMMANDS, type CommandName, type CommandSpec } from '../../admin/commands.ts';
 import { ALL, ANY, MAX_ID_LENGTH, requestSchema } from '../../admin/request.ts';
+import { LIMITS } from './limits.ts';
 import { STATUSES } from './refusal.ts';
 import { API, COMMANDS_PATH, EVENTS_PATH, OPENAPI_PATH } from './routes.ts';
 
@@ -33,7 +34,7 @@ export function openApiDocument({ needsToken, version }: OpenApiOptions): Json {
     paths: { ...commandPaths(), ...otherPaths(needsToken) },
     components: {
       securitySchemes: { token: { type: 'http', scheme: 'bearer', description: 'that of admin.token' } },
-      parameters: { target: TARGET, id: ID, user: USER },
+      parameters: { target: TARGET, timeout: TIMEOUT, id: ID, user: USER },
       responses: Object.fromEntries(
         ERRORS.map((status) => [`error${String(status)}`, errorResponse(status)]),
       ),
@@ -47,6 +48,15 @@ const TARGET: Json = {
   in: 'query',
   description: `Who carries it out: the name of a replica, ${ANY} or ${ALL}. Without it the one that is asked.`,
   schema: schemaOf(requestSchema.shape.target.unwrap()),
+};
+
+const TIMEOUT: Json = {
+  name: 'timeout',
+  in: 'query',
+  description:
+    'Seconds after which the command expires: an answer is not awaited any longer, and who has not taken it up by then ' +
+    'lets it be.',
+  schema: { type: 'number', minimum: 1, maximum: 86_400, default: LIMITS.expiresAfterMs / 1000 },
 };
 
 const ID: Json = {
@@ -103,7 +113,9 @@ function commandPaths(): Json {
   return paths;
 }
 
-const OWN_PARAMETERS = ['target', 'id', 'user'].map((name) => ({ $ref: `#/components/parameters/${name}` }));
+const OWN_PARAMETERS = ['target', 'timeout', 'id', 'user'].map((name) => ({
+  $ref: `#/components/parameters/${name}`,
+}));
 
 function commandOperation(name: CommandName): Json {
   const { http, parameters, repeated, scope, summary }: CommandSpec = COMMANDS[name];

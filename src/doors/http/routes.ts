@@ -125,9 +125,9 @@ async function submit(ports: RoutePorts, call: HttpCall, read: () => Command): P
   const id = idOf(call) ?? newId();
   const door: Door = call.header(DOOR_HEADER) === 'cli' ? 'cli' : 'http';
   const by = byOf(call, door);
+  const expiresAt = clock.now() + (timeoutOf(call) ?? limits.expiresAfterMs);
   const release = slots.take();
   try {
-    const expiresAt = clock.now() + limits.expiresAfterMs;
     return outcomeAnswer(await commands.submit({ id, target, expiresAt, by, door, command }));
   } finally {
     release();
@@ -136,7 +136,7 @@ async function submit(ports: RoutePorts, call: HttpCall, read: () => Command): P
 
 /** Those of the path and of the query or the body, in one object. */
 function parametersOf(method: Method, call: HttpCall): Readonly<Record<string, unknown>> {
-  const { target, ...query } = call.query;
+  const { target, timeout, ...query } = call.query;
   if (method !== 'GET' && Object.keys(query).length > 0) {
     throw new CommandError('invalid', `${Object.keys(query).join(', ')}: give it in the body, as JSON`);
   }
@@ -166,6 +166,15 @@ function targetOf({ query }: HttpCall): string | undefined {
     : checked('target', requestSchema.shape.target.unwrap(), query['target']);
 }
 
+/** Seconds from now until the command expires. */
+export const timeoutSchema = z.coerce.number().min(1).max(86_400);
+
+/** Milliseconds. */
+function timeoutOf({ query }: HttpCall): number | undefined {
+  const { timeout } = query;
+  return timeout === undefined ? undefined : 1000 * checked('timeout', timeoutSchema, timeout);
+}
+
 function idOf(call: HttpCall): string | undefined {
   const given = call.header(ID_HEADER);
   return given === undefined ? undefined : checked('Idempotency-Key', requestSchema.shape.id, given);
@@ -183,7 +192,7 @@ function byOf(call: HttpCall, door: Door): string {
   return named === undefined ? from : `${checked('X-Geoflock-User', user, named)} (${from})`;
 }
 
-function checked(what: string, schema: z.ZodType<string>, value: unknown): string {
+function checked<T>(what: string, schema: z.ZodType<T>, value: unknown): T {
   const parsed = schema.safeParse(value);
   if (!parsed.success) {
     const why = parsed.error.issues.map(({ message }) => message).join('; ');

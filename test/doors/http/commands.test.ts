@@ -94,9 +94,11 @@ describe('commands over HTTP', () => {
       'x-geoflock-user': 'Ada L.',
       'x-geoflock-door': 'cli',
     };
-    await ask(door, '/api/v1/stages/publisher/pause?target=all', { method: 'POST', headers });
+    const before = Date.now();
+    await ask(door, '/api/v1/stages/publisher/pause?target=all&timeout=3600', { method: 'POST', headers });
     const by = 'Ada L. (cli:127.0.0.1)';
     expect(door.requests[0]).to.deep.include({ id: 'job-7:pause', target: 'all', by, door: 'cli' });
+    expect(door.requests[0]?.expiresAt).to.be.within(before + 3_600_000, Date.now() + 3_600_000);
   });
 
   const refused: readonly (readonly [string, string, RequestInit, string])[] = [
@@ -116,6 +118,8 @@ describe('commands over HTTP', () => {
     ['a long id', '/status', { headers: { 'idempotency-key': 'a'.repeat(101) } }, 'Idempotency-Key is'],
     ['a long user', '/status', { headers: { 'x-geoflock-user': 'a'.repeat(101) } }, 'X-Geoflock-User is'],
     ['an empty target', '/status?target=', {}, 'target is ""'],
+    ['no time at all', '/status?timeout=0', {}, 'timeout is "0"'],
+    ['more than a day', '/status?timeout=86401', {}, 'timeout is "86401"'],
     ['two targets', '/status?target=a&target=b', {}, 'target is ["a","b"]'],
     ['a path upwards', '/files/..%2F..%2Fetc%2Fpasswd', {}, 'files.show: path is "../../etc/passwd"'],
     ['a path from the root', '/files/%2Fetc%2Fpasswd', {}, 'expected a path relative to the input folder'],
