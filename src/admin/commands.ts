@@ -309,7 +309,7 @@ export type Command = {
   [N in CommandName]: { readonly name: N; readonly parameters: ParametersOf<N> };
 }[CommandName];
 
-export function isCommandName(name: string): name is CommandName {
+function isCommandName(name: string): name is CommandName {
   return Object.hasOwn(COMMANDS, name);
 }
 

@@ -3,7 +3,7 @@ import { z } from 'zod';
 import { count, fileOrNone, flag, parsed, secretOrNone } from './fields.ts';
 
 /** Shorter ones can be tried out. */
-export const LEAST_TOKEN_LENGTH = 16;
+const LEAST_TOKEN_LENGTH = 16;
 /** What can stand in a header as it is. */
 const TOKEN = /^[\x21-\x7e]+$/;
 

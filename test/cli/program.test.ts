@@ -29,6 +29,9 @@ describe('help', () => {
     ['export', ['--format', '--areas', '--output', '--model', '--as-of']],
     ['config', ['--json', '--config', '--input']],
     ['demo', ['--duration', '--rows-per-file']],
+    ['status', ['--watch', '--url', '--token-file', '--target', '--timeout', '--json']],
+    ['pause', ['--url', '--target', '--json']],
+    ['set', ['--url', '--config']],
   ];
 
   it('lists every command', () => {

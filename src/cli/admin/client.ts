@@ -3,6 +3,7 @@ import { z } from 'zod';
 import { COMMANDS, type CommandName, type ResultOf } from '../../admin/commands.ts';
 import { type ErrorCode, errorSchema } from '../../admin/outcome.ts';
 import { formatDuration } from '../../config/units.ts';
+import { type Posted, postJson } from './post.ts';
 import { type ServerSentEvent, serverSentEvents } from './sse.ts';
 
 export interface AdminClientOptions {
@@ -46,7 +47,7 @@ const repliesBody = z.object({
 
 const errorBody = z.object({ error: z.object({ code: z.string(), message: z.string() }) });
 
-/** Asks a running Geoflock over HTTP. */
+/** Asks a running Geoflock over HTTP. What is asked for is one request, so that nothing is sent twice. */
 export class AdminClient {
   readonly url: string;
   readonly #options: AdminClientOptions;
@@ -104,11 +105,10 @@ export class AdminClient {
       timeout: String(Math.max(1, timeoutMs / 1000)),
       ...(target === undefined ? {} : { target }),
     });
-    const body = await this.#fetch(
+    const body = await this.#post(
       `/api/v1/commands?${query.toString()}`,
-      { method: 'POST', body: JSON.stringify({ name, ...parameters }) },
+      JSON.stringify({ name, ...parameters }),
       AbortSignal.timeout(timeoutMs + GRACE_MS),
-      async (response): Promise<unknown> => await response.json(),
     );
     if (!isKnown(body)) {
       throw new AdminClientError(
@@ -124,11 +124,16 @@ export class AdminClient {
    */
   async *events(signal: AbortSignal): AsyncGenerator<ServerSentEvent> {
     try {
-      const stream = await this.#fetch('/api/v1/events', {}, signal, (response) =>
-        Promise.resolve(response.body),
-      );
-      if (stream !== null) {
-        yield* serverSentEvents(stream);
+      const response = await fetch(`${this.url}/api/v1/events`, {
+        headers: this.#headers(),
+        signal,
+        redirect: 'error',
+      });
+      if (!response.ok) {
+        throw this.#refused(response.status, await response.text());
+      }
+      if (response.body !== null) {
+        yield* serverSentEvents(response.body);
       }
     } catch (error) {
       if (!signal.aborted) {
@@ -137,22 +142,19 @@ export class AdminClient {
     }
   }
 
-  async #fetch<T>(
-    path: string,
-    init: RequestInit,
-    signal: AbortSignal,
-    read: (response: Response) => Promise<T>,
-  ): Promise<T> {
+  /** @returns the body, parsed; undefined where it is no JSON */
+  async #post(path: string, body: string, signal: AbortSignal): Promise<unknown> {
+    let posted: Posted;
     try {
-      const headers = { ...this.#headers(), ...(init.body === undefined ? {} : JSON_TYPE) };
-      const response = await fetch(this.url + path, { ...init, headers, signal, redirect: 'error' });
-      if (response.ok) {
-        return await read(response);
-      }
-      throw this.#refused(response.status, await response.text());
+      posted = await postJson(this.url + path, this.#headers(), body, signal);
     } catch (error) {
-      throw error instanceof AdminClientError ? error : this.#unreachable(error);
+      throw this.#unreachable(error);
     }
+    const { status, text } = posted;
+    if (status !== 200) {
+      throw this.#refused(status, text);
+    }
+    return jsonOf(text);
   }
 
   #headers(): Readonly<Record<string, string>> {
@@ -194,8 +196,6 @@ export class AdminClient {
   }
 }
 
-const JSON_TYPE = { 'content-type': 'application/json' } as const;
-
 /** Who runs the command, where the name can stand in a header. */
 function userHeader(): Readonly<Record<string, string>> {
   try {
@@ -207,13 +207,14 @@ function userHeader(): Readonly<Record<string, string>> {
   }
 }
 
-/** What fetch says is in its cause. */
+/** What fetch says is in its cause; where a name has several addresses, each has its own reason. */
 function reasonOf(error: unknown): string {
   const { cause, message } = error as Error;
-  if (cause instanceof AggregateError) {
-    return cause.errors.map((one) => (one as Error).message).join(', ');
+  const told = cause instanceof Error ? cause : error;
+  if (told instanceof AggregateError) {
+    return told.errors.map((one) => (one as Error).message).join(', ');
   }
-  return cause instanceof Error ? cause.message : message;
+  return told instanceof Error ? told.message : message;
 }
 
 function jsonOf(text: string): unknown {

@@ -7,8 +7,8 @@ import { EXIT_FAILURE, EXIT_OK, type Output, UsageError } from '../usage.ts';
 import { clientOf, type DoorFlags, tellingRefusals } from './door.ts';
 import * as render from './render.ts';
 
-/** A drain takes as long as what is there; fetch waits no longer than this for an answer. */
-const DRAIN_TIMEOUT_MS = 290_000;
+/** A drain takes as long as what is there. */
+const DRAIN_TIMEOUT_MS = 3_600_000;
 
 /** How many replicas there are nobody knows: so long their answers are collected. */
 const ALL_TIMEOUT_MS = 5_000;

@@ -19,7 +19,7 @@ export const OPENAPI_PATH = '/api/openapi.json';
 /** Headers of ours, in lower case. */
 export const ID_HEADER = 'idempotency-key';
 export const USER_HEADER = 'x-geoflock-user';
-export const DOOR_HEADER = 'x-geoflock-door';
+const DOOR_HEADER = 'x-geoflock-door';
 
 export type Method = 'GET' | 'POST' | 'PUT' | 'DELETE';
 
@@ -167,7 +167,7 @@ function targetOf({ query }: HttpCall): string | undefined {
 }
 
 /** Seconds from now until the command expires. */
-export const timeoutSchema = z.coerce.number().min(1).max(86_400);
+const timeoutSchema = z.coerce.number().min(1).max(86_400);
 
 /** Milliseconds. */
 function timeoutOf({ query }: HttpCall): number | undefined {

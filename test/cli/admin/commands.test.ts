@@ -225,7 +225,7 @@ describe('geoflock asks a running one', () => {
       const { port } = other.address() as net.AddressInfo;
       const { code, stderr, stdout } = await geoflock('status', '--url', `http://127.0.0.1:${String(port)}`);
       expect([code, stdout], stderr).to.deep.equal([1, '']);
-      expect(stderr).to.match(/form that this version does not know|nothing answers/);
+      expect(stderr).to.include('form that this version does not know');
       other.close();
     }
   });
