@@ -29,7 +29,8 @@ describe('geoflock export', function () {
 
   const exported = async (...flags: readonly string[]): Promise<string> => {
     const { code, stderr, stdout } = await box.ask(['export', ...flags]);
-    expect([code, stderr]).to.deep.equal([0, '']);
+    const to = flags.includes('--output') ? flags[flags.indexOf('--output') + 1] : undefined;
+    expect([code, stderr]).to.deep.equal([0, to === undefined ? '' : `written to ${to}\n`]);
     return stdout;
   };
   const read = (...names: readonly string[]): string => fs.readFileSync(box.at(...names), 'utf8');
