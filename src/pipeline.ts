@@ -121,7 +121,10 @@ export async function startPipeline(
     actors: () => system.inspect(),
     health: topology.health,
     metrics: { metrics: () => Promise.resolve({ contentType: 'text/plain; version=0.0.4', text: '' }) },
-    commands: { submit: (request) => submit(system, topology.admin, clock, request) },
+    commands: {
+      submit: (request) => submit(system, topology.admin, clock, request),
+      look: () => look(system, topology.admin),
+    },
     replica,
     stop: async () => {
       await system.stop();
@@ -139,6 +142,18 @@ function replicaName({ replica }: Configuration): string {
 
 /** What an outcome takes to be written down after the command has expired. */
 const ANSWER_GRACE_MS = 5_000;
+
+async function look(system: ActorSystem, admin: Address<AdminMessage>): Promise<Outcome> {
+  try {
+    return await system.ask<AdminMessage, Outcome>(
+      admin,
+      (reply) => ({ type: 'look', reply }),
+      ANSWER_GRACE_MS,
+    );
+  } catch {
+    return { status: 'failed', error: { code: 'stopping', message: 'the process is ending, or very busy' } };
+  }
+}
 
 async function submit(
   system: ActorSystem,

@@ -39,6 +39,8 @@ export interface CommandRequest {
 /** What the doors are given: every command goes through it. Never rejects. */
 export interface CommandPort {
   submit(request: CommandRequest): Promise<Outcome>;
+  /** What `status` answers, for whoever watches: it is in no audit. */
+  look(): Promise<Outcome>;
 }
 
 /**

@@ -60,7 +60,8 @@ export async function runCommand(
       return EXIT_FAILURE;
     }
     const { eventLoopLimit } = configuration.health;
-    const unguard = eventLoopLimit === null ? undefined : guardEventLoop({ limitMs: eventLoopLimit });
+    const unguard =
+      eventLoopLimit === null ? undefined : guardEventLoop({ clock: systemClock, limitMs: eventLoopLimit });
     let door: HttpDoor | undefined;
     try {
       door = options.once ? undefined : await openHttpDoor(pipeline, configuration, log);

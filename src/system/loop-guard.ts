@@ -1,6 +1,8 @@
 import { Worker } from 'node:worker_threads';
+import type { Clock } from './clock.ts';
 
 export interface LoopGuardOptions {
+  readonly clock: Clock;
   /** A main thread that does not turn for so long is ended, ms. */
   readonly limitMs: number;
 }
@@ -14,19 +16,21 @@ const TICK_MS = 500;
  * clock: while the whole process is stopped (SIGSTOP, a laptop that sleeps) neither of them moves.
  * @returns what ends the guard.
  */
-export function guardEventLoop({ limitMs }: LoopGuardOptions): () => void {
+export function guardEventLoop({ clock, limitMs }: LoopGuardOptions): () => void {
   const turns = new Int32Array(new SharedArrayBuffer(Int32Array.BYTES_PER_ELEMENT));
-  const timer = setInterval(() => {
+  let cancel = (): void => undefined;
+  const turn = (): void => {
     Atomics.add(turns, 0, 1);
-  }, TICK_MS);
-  timer.unref();
+    cancel = clock.after(TICK_MS, turn);
+  };
+  turn();
   const worker = new Worker(GUARD, {
     eval: true,
     workerData: { turns: turns.buffer, tickMs: TICK_MS, limit: Math.max(2, Math.ceil(limitMs / TICK_MS)) },
   });
   worker.unref();
   return () => {
-    clearInterval(timer);
+    cancel();
     void worker.terminate();
   };
 }

@@ -16,7 +16,7 @@ function hanging(times: { left: number; hung: number }): (broker: Broker) => Bro
         }
         return async (topic: string, partition: number, offset: number) => {
           const reader = await target.openReader(topic, partition, offset);
-          const { read } = reader;
+          const read = reader.read.bind(reader);
           reader.read = (bytes, signal) => {
             if (topic === 'mobile_data' && times.left > 0) {
               times.left--;
@@ -34,7 +34,7 @@ function hanging(times: { left: number; hung: number }): (broker: Broker) => Bro
                 check();
               });
             }
-            return read.call(reader, bytes, signal);
+            return read(bytes, signal);
           };
           return reader;
         };

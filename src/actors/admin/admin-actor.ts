@@ -35,6 +35,11 @@ export function adminActor(ports: CommandPorts): ActorDefinition<AdminMessage> {
                 message.reply(await admin.submit(message.request));
               });
               return;
+            case 'look':
+              context.background(async () => {
+                message.reply(await admin.look());
+              });
+              return;
             case 'drain':
               context.background(async () => {
                 message.reply(await admin.drains.run(message.sweep));
@@ -118,6 +123,21 @@ class Admin {
       this.#context.log.warn({ command: request.command.name, problem: String(error) }, 'command failed');
       return failureOf(error);
     }
+  }
+
+  /** What `status` answers, without a record. */
+  async look(): Promise<Outcome> {
+    const { clock, signal } = this.#context;
+    const command = { name: 'status', parameters: {} } as const;
+    const request = {
+      id: 'look',
+      target: ANY,
+      expiresAt: clock.now(),
+      by: 'look',
+      door: 'http',
+      command,
+    } as const;
+    return await this.#answer(request, { request, context: this.#context, signal, drain: this.drains });
   }
 
   /** A command of the control topic, which other replicas read as well. */

@@ -10,6 +10,11 @@ export type AdminMessage =
       readonly reply: (outcome: Outcome) => void;
     }
   | {
+      /** The answer to `status`, for whoever watches: it is in no audit. */
+      readonly type: 'look';
+      readonly reply: (outcome: Outcome) => void;
+    }
+  | {
       /**
        * Bring everything that is there to its end: read the files present now (without `sweep`: stop the
        * sources), work the log off, checkpoint, publish the canonical model. Answers with that model.

@@ -30,9 +30,10 @@ export function watchdogActor(own: WatchdogDependencies): ActorDefinition<never>
 async function watch(
   { limits, partition: addressOf, restarted }: WatchdogDependencies,
   monitor: HealthMonitor,
-  { clock, log, tell }: ActorContext<never>,
+  context: ActorContext<never>,
   signal: AbortSignal,
 ): Promise<void> {
+  const { clock, log } = context;
   const told = new Map<number, number>();
   while (!signal.aborted) {
     monitor.look();
@@ -42,7 +43,7 @@ async function watch(
       if (now - (told.get(partition) ?? -Infinity) >= limits.stuckAfterMs) {
         told.set(partition, now);
         log.error({ partition, stillMs }, 'a partition is stuck: it is restarted');
-        tell(addressOf(partition), { type: 'stuck', stillMs });
+        context.tell(addressOf(partition), { type: 'stuck', stillMs });
         restarted(partition);
       }
     }

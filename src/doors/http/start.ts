@@ -1,6 +1,5 @@
 import { randomUUID } from 'node:crypto';
 import type { CommandPort } from '../../admin/request.ts';
-import { parseCommand } from '../../admin/commands.ts';
 import { adminToken } from '../../config/admin-token.ts';
 import type { Configuration } from '../../config/schema.ts';
 import { type Clock, systemClock } from '../../system/clock.ts';
@@ -60,15 +59,7 @@ export async function startHttpDoor(options: HttpDoorOptions): Promise<HttpDoor>
   const events = new StatusEvents({
     clock,
     limits,
-    sample: () =>
-      commands.submit({
-        id: randomUUID(),
-        target: replica,
-        expiresAt: clock.now() + limits.expiresAfterMs,
-        by: 'http:events',
-        door: 'http',
-        command: parseCommand({ name: 'status' }),
-      }),
+    sample: () => commands.look(),
     dropped: () => {
       log.debug({}, 'a reader of events was dropped: it does not take what is sent');
     },

@@ -24,6 +24,8 @@ export interface TestDoorOptions {
 export interface TestDoor extends HttpDoor {
   readonly port: number;
   readonly requests: CommandRequest[];
+  /** How often status was looked at. */
+  readonly looks: { readonly count: number };
   readonly health: Record<'livez' | 'readyz' | 'healthz', HealthAnswer>;
   /** What is logged at debug. */
   readonly told: { readonly fields: Readonly<Record<string, unknown>>; readonly message: string }[];
@@ -37,6 +39,7 @@ export async function openDoor({ admin = {}, answer, limits = {} }: TestDoorOpti
   }));
   const { configuration } = loadConfiguration({ environment: {}, flags });
   const requests: CommandRequest[] = [];
+  const looks = { count: 0 };
   const told: TestDoor['told'] = [];
   const well: HealthAnswer = { status: 'ok', reasons: [] };
   const health = { livez: well, readyz: well, healthz: well };
@@ -56,6 +59,10 @@ export async function openDoor({ admin = {}, answer, limits = {} }: TestDoorOpti
         requests.push(request);
         return (await answer?.(request)) ?? { status: 'done', result: {} };
       },
+      look: () => {
+        looks.count++;
+        return Promise.resolve({ status: 'done', result: {} } as const);
+      },
     },
     health: {
       livez: () => health.livez,
@@ -69,7 +76,7 @@ export async function openDoor({ admin = {}, answer, limits = {} }: TestDoorOpti
     log,
     limits: { burst: 1_000_000, requestsPerSecond: 1_000_000, ...limits },
   });
-  return { ...door, port: Number(new URL(door.url).port), requests, health, told };
+  return { ...door, port: Number(new URL(door.url).port), requests, looks, health, told };
 }
 
 export interface Answer {

@@ -137,7 +137,8 @@ describe('events', () => {
       const { value } = await within(ANSWERS_MS, 'an event', reader.read());
       received += Buffer.from(value ?? []).toString();
     }
-    expect(door.requests[0]).to.deep.include({ target: 'replica-1', by: 'http:events', door: 'http' });
+    expect(door.looks.count).to.be.greaterThan(2);
+    expect(door.requests).to.deep.equal([]);
     const closing = door.close();
     while (!(await within(ANSWERS_MS, 'the end of events', reader.read())).done);
     await within(ANSWERS_MS, 'the end', closing);
