@@ -35,11 +35,16 @@ export async function eitherWay(
     }
     return await tellingRefusals(output, async () => {
       const { stateFolder } = await client.ask('status');
-      // Another Geoflock may be at this address: what it keeps is not what was asked for.
-      const isHolder = stateFolder !== null && isSame(stateFolder, configuration.state.directory);
-      return isHolder ? await ways.door(client) : undefined;
+      return isHolder(configuration, stateFolder) ? await ways.door(client) : undefined;
     });
   });
+}
+
+/** Whether a process with this state is meant: another Geoflock may be at the configured address. */
+export function isHolder({ broker, state }: Configuration, stateFolder: string | null): boolean {
+  return broker.kind === 'embedded'
+    ? stateFolder !== null && isSame(stateFolder, state.directory)
+    : stateFolder === null;
 }
 
 function isSame(one: string, other: string): boolean {

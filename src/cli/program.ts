@@ -2,6 +2,7 @@ import { Argument, Command, Option } from 'commander';
 import { HEADERS, type HeaderForm, type Shape, SHAPES } from '../generator/rows.ts';
 import { packageVersion } from '../version.ts';
 import { addAdmin } from './admin/commands.ts';
+import { addDoorFlags, type DoorFlags } from './admin/door.ts';
 import { addExport, addModels, addPredict } from './model-commands.ts';
 import { addFiles, addRejected, addRewind } from './row-commands.ts';
 import {
@@ -189,8 +190,14 @@ function addReport(program: Command, output: Output, finish: Finish): void {
 }
 
 function addConfig(program: Command, output: Output, finish: Finish): void {
-  addSettingFlags(
-    program.command('config').description('print the effective configuration and the source of each value'),
+  addDoorFlags(
+    addSettingFlags(
+      program
+        .command('config')
+        .description(
+          'print the effective configuration, with what was set while it runs, and the source of each value',
+        ),
+    ),
   )
     .option('--json', 'print it as JSON')
     .addHelpText(
@@ -201,7 +208,7 @@ function addConfig(program: Command, output: Output, finish: Finish): void {
         'GEOFLOCK_LOG_LEVEL=debug geoflock config',
       ]),
     )
-    .action(async (flags: SettingFlags & { readonly json?: boolean }) => {
+    .action(async (flags: SettingFlags & DoorFlags & { readonly json?: boolean }) => {
       const { configCommand } = await import('./config.ts');
       finish(await configCommand(flags, output));
     });

@@ -18,7 +18,7 @@ export interface ControlReaderOptions {
 }
 
 /** No command is valid for longer: what a replica that starts has to look at again is bounded by it. */
-export const LONGEST_EXPIRY_MS = 24 * 3_600_000;
+const LONGEST_EXPIRY_MS = 24 * 3_600_000;
 const READ_BYTES = 64 * 1024;
 /** Who reads a command for any replica waits up to so long, so that not all take it in the same moment. */
 const LONGEST_SPREAD_MS = 500;

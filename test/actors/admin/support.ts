@@ -11,7 +11,7 @@ import { readToEnd } from '../../../src/broker/read-to-end.ts';
 export type Asked = Readonly<Record<string, unknown>> & { readonly name: CommandName };
 
 /** A command as a door gives it. */
-export function request(command: Asked, envelope: Partial<CommandRequest> = {}): CommandRequest {
+function request(command: Asked, envelope: Partial<CommandRequest> = {}): CommandRequest {
   return {
     id: randomUUID(),
     target: 'any',
