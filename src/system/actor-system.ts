@@ -5,11 +5,11 @@ import type { Clock, Random } from './clock.ts';
 import { DeadLetters } from './dead-letters.ts';
 import type { Logger } from './logger.ts';
 import { createNactScheduler } from './nact.ts';
-import type { ActorInfo, Failure, Receiver, Runtime } from './runtime.ts';
+import type { ActorInfo, Failure, Receiver, Runtime, SupervisionObserver } from './runtime.ts';
 
 export { AskTimeoutError } from './ask.ts';
 export type { DeadLetters } from './dead-letters.ts';
-export type { ActorInfo } from './runtime.ts';
+export type { ActorInfo, SupervisionObserver } from './runtime.ts';
 
 export interface ActorSystemOptions {
   /** For the log. */
@@ -28,6 +28,7 @@ export interface ActorSystemOptions {
   readonly stopTimeoutMs?: number;
   /** Dead letters kept for viewing. Default 100. */
   readonly visibleDeadLetters?: number;
+  readonly observer?: SupervisionObserver;
 }
 
 /** How a system ended. Anything but `stopped` must end the process with a non-zero code. */
@@ -71,6 +72,7 @@ class RootGuardian implements ActorSystem, Supervisor, Runtime {
   readonly stashLimit: number;
   readonly stopTimeoutMs: number;
   readonly deadLetters: DeadLetters;
+  readonly observer: SupervisionObserver;
   readonly scheduler = createNactScheduler();
   readonly places = new Map<string, Receiver>();
   readonly terminated: Promise<SystemExit>;
@@ -88,6 +90,7 @@ class RootGuardian implements ActorSystem, Supervisor, Runtime {
     this.log = options.log.child({ system: options.name });
     this.mailboxLimit = options.mailboxLimit ?? 10_000;
     this.stashLimit = options.stashLimit ?? 1_000;
+    this.observer = options.observer ?? { restarted: () => undefined, escalated: () => undefined };
     this.stopTimeoutMs = options.stopTimeoutMs ?? 30_000;
     this.deadLetters = new DeadLetters(
       () => this.clock.now(),
@@ -153,7 +156,8 @@ class RootGuardian implements ActorSystem, Supervisor, Runtime {
     return number;
   }
 
-  childFailed(_child: ActorCell, failure: Failure): void {
+  childFailed(child: ActorCell, failure: Failure): void {
+    this.observer.escalated(child.path);
     this.end(failure);
   }
 

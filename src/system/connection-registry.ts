@@ -15,9 +15,19 @@ export interface ConnectionInfo {
   readonly waiting: number;
 }
 
+/** What has gone over all connections of a name, one after another. */
+export interface ConnectionTraffic {
+  readonly name: string;
+  readonly sent: number;
+  /** Reservations that had to wait. */
+  readonly waits: number;
+}
+
 /** The open connections of one process, by name, for status and administration. */
 export class ConnectionRegistry {
   readonly #connections = new Map<string, Connection>();
+  /** Of those that are closed. */
+  readonly #former = new Map<string, ConnectionTraffic>();
 
   /**
    * Lists the connection until it is closed.
@@ -35,6 +45,7 @@ export class ConnectionRegistry {
     const connection = this.#connections.get(name);
     if (connection?.closed === true) {
       this.#connections.delete(name);
+      this.#former.set(name, this.#sum(connection));
       return undefined;
     }
     return connection;
@@ -58,5 +69,23 @@ export class ConnectionRegistry {
       }
     }
     return infos;
+  }
+
+  /** Since the process began, also of connections that are closed. */
+  traffic(): readonly ConnectionTraffic[] {
+    const open = this.list().map(({ name }) => name);
+    return [...new Set([...this.#former.keys(), ...open])].map((name) => {
+      const connection = this.get(name);
+      return connection === undefined ? this.#formerOf(name) : this.#sum(connection);
+    });
+  }
+
+  #formerOf(name: string): ConnectionTraffic {
+    return this.#former.get(name) ?? { name, sent: 0, waits: 0 };
+  }
+
+  #sum({ name, sent, waits }: Connection): ConnectionTraffic {
+    const former = this.#formerOf(name);
+    return { name, sent: former.sent + sent, waits: former.waits + waits };
   }
 }
