@@ -4,6 +4,7 @@ import { startTopology, type Topology, type TopologyOptions } from './actors/top
 import { readTotals, type Totals } from './actors/totals.ts';
 import type { Broker } from './broker/broker.ts';
 import type { Configuration } from './config/schema.ts';
+import { PipelineMetrics } from './metrics/pipeline-metrics.ts';
 import { openBroker } from './open-broker.ts';
 import { openState } from './open-state.ts';
 import {
@@ -35,6 +36,7 @@ export interface Pipeline {
   readonly broker: Broker;
   readonly topology: Topology;
   readonly system: ActorSystem;
+  readonly metrics: Pick<PipelineMetrics, 'contentType' | 'prometheus'>;
   /** How the actors ended: anything but `stopped` must end the process with a non-zero code. */
   readonly terminated: Promise<SystemExit>;
   /**
@@ -45,7 +47,7 @@ export interface Pipeline {
   /** Committed sums over the whole state. */
   totals(): Promise<Totals>;
   actors(): readonly ActorInfo[];
-  /** Stops all actors in order (each checkpoints nothing more than it has) and closes the broker. */
+  /** Stops all actors in order (each checkpoints nothing more than it has), sends the last metrics, closes the broker. */
   stop(): Promise<SystemExit>;
 }
 
@@ -76,17 +78,26 @@ export async function startPipeline(
     missing: 'create',
     ...(signal === undefined ? {} : { signal }),
   });
-  const system = createActorSystem({ name: 'geoflock', clock, random, log });
+  const { statsd } = configuration;
+  const metrics = new PipelineMetrics({ clock, log, statsd: statsd.enabled ? statsd : undefined });
+  const { arrivals, observer, recorder } = metrics;
+  const system = createActorSystem({ name: 'geoflock', clock, random, log, observer });
   const schedule = createScheduler({ clock, cron: createCronTimer(), log });
-  const topology = startTopology({ system, broker: intercept(broker), schedule }, configuration, {
-    ...options,
-    version: packageVersion(),
-    startedAt: clock.now(),
-  });
+  const onServed = (published: PublishedModel): void => {
+    metrics.served(published);
+  };
+  const topology = startTopology(
+    { system, broker: intercept(broker), schedule, metrics: recorder, arrivals, onServed },
+    configuration,
+    { ...options, version: packageVersion(), startedAt: clock.now() },
+  );
+  const { budget, connections, stats, topics } = topology;
+  metrics.begin({ broker, budget, connections, stats, system, rows: topics.rows }, schedule);
   return {
     broker,
     topology,
     system,
+    metrics,
     terminated: system.terminated,
     drain: (sweep, timeoutMs) =>
       Promise.race([
@@ -104,6 +115,7 @@ export async function startPipeline(
     stop: async () => {
       await system.stop();
       const exit = await system.terminated;
+      await metrics.close();
       await broker.close();
       return exit;
     },

@@ -22,6 +22,8 @@ export interface TopicNames {
   readonly originHeader: string;
   /** Header of the message of a row that had been rejected before (`rejected/redriven.ts`). */
   readonly redrivenHeader: string;
+  /** Header of some messages that tells when their rows arrived on disk (`arrivals.ts`). */
+  readonly arrivedHeader: string;
 }
 
 export interface TopicSettings {
@@ -50,6 +52,7 @@ export function topicNames({ group, prefix, rows }: TopicSettings): TopicNames {
     settings: `${prefix}${group}.settings`,
     redrivenHeader: `${prefix}${group}-redriven`,
     originHeader: `${prefix}${group}-origin`,
+    arrivedHeader: `${prefix}${group}-arrived`,
   };
 }
 

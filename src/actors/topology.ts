@@ -29,6 +29,7 @@ import { regionAlgorithmOf } from '../region-algorithm.ts';
 import { TOPIC_LAYOUT } from '../rows/kernel.ts';
 import { maxTopicLineBytes } from '../rows/topic-line.ts';
 import { createTypeScriptKernel } from '../rows/typescript-kernel.ts';
+import { noMetrics, type Metrics } from '../metrics/recorder.ts';
 import type { Address } from '../system/actor.ts';
 import type { ActorSystem } from '../system/actor-system.ts';
 import { ByteBudget } from '../system/budget.ts';
@@ -37,9 +38,11 @@ import { ConnectionRegistry } from '../system/connection-registry.ts';
 import type { Scheduler } from '../system/schedule.ts';
 import type { ChildPolicy } from '../system/supervision.ts';
 import { packageVersion } from '../version.ts';
+import { Arrivals } from './arrivals.ts';
 import { adminActor } from './admin/admin-actor.ts';
 import type { AdminMessage } from './admin/messages.ts';
 import { centroidAggregatorActor } from './centroid-aggregator/centroid-aggregator-actor.ts';
+import type { PublishedModel } from './centroid-aggregator/messages.ts';
 import { fileWatcherActor } from './file-watcher/file-watcher-actor.ts';
 import { ingestActor } from './ingest/ingest-actor.ts';
 import { ledgerStore } from './ingest/ledger-store.ts';
@@ -58,6 +61,7 @@ import { type Fold, fold } from './region/region-actor.ts';
 import { reporterActor, type ReporterDependencies } from './reporter/reporter-actor.ts';
 import { emptyStats, type PipelineStats } from './stats.ts';
 import { groupNames, type TopicNames, topicNames } from './topics.ts';
+import { UndecidedCommits } from './undecided-commits.ts';
 
 /** Rows of one publish transaction, and of one parse slice of a partition. */
 const TRANSACTION_ROWS = 65_536;
@@ -69,6 +73,11 @@ export interface TopologyPorts {
   readonly system: ActorSystem;
   readonly broker: Broker;
   readonly schedule: Scheduler;
+  /** What stages record in beside their stats. Default: nothing is recorded. */
+  readonly metrics?: Metrics;
+  readonly arrivals?: Arrivals;
+  /** Told each model that this process serves. */
+  readonly onServed?: (published: PublishedModel) => void;
 }
 
 export interface TopologyOptions {
@@ -91,10 +100,11 @@ export interface Topology {
 }
 
 export function startTopology(
-  { system, broker, schedule }: TopologyPorts,
+  ports: TopologyPorts,
   configuration: Configuration,
   options: TopologyOptions,
 ): Topology {
+  const { system, broker, schedule, metrics = noMetrics, arrivals = new Arrivals() } = ports;
   const { connections: limits, input, regions, source, topics: topicSettings } = configuration;
   const topics = topicNames(topicSettings);
   const groups = groupNames(topicSettings);
@@ -121,6 +131,7 @@ export function startTopology(
         every: (options.live ? configuration.report.every : null) ?? undefined,
       },
       exports: exportsOf(configuration, options.live),
+      stats: stats.reporter,
     }),
   );
   const aggregator = system.start(
@@ -136,6 +147,8 @@ export function startTopology(
       liveEvery: options.live ? configuration.model.every : undefined,
       schedule,
       stats: stats.aggregator,
+      metrics,
+      onServed: ports.onServed ?? (() => undefined),
       onModel: options.onModel ?? (() => undefined),
     }),
   );
@@ -150,6 +163,7 @@ export function startTopology(
   });
   const scratch = allocateScratch(SLICE_ROWS);
   const poison = createPoisonRegister(POISON_ATTEMPTS);
+  const checkpoints = new UndecidedCommits();
   const partitionsAddress = system.start(
     partitionsActor({
       broker,
@@ -177,11 +191,15 @@ export function startTopology(
           requests,
           fold: options.fold ?? fold,
           stats: statsOf(stats, claim.partition),
+          metrics,
+          undecided: checkpoints,
+          arrivals,
         }),
     }),
   );
 
   const buffers = allocateReadBuffers(transactionBytes(configuration), TRANSACTION_ROWS);
+  const published = new UndecidedCommits();
   let packer: RowPacker | undefined;
   const ingest = system.start(
     ingestActor({
@@ -225,6 +243,8 @@ export function startTopology(
           connect: () => connect('publisher', { rows: TRANSACTION_ROWS, bytes: buffers.bytes.length }),
           requests,
           stats: stats.publisher,
+          metrics,
+          undecided: published,
         }),
       fileWatcher: (publisher, { ownership, requests }) =>
         fileWatcherActor({

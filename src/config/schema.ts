@@ -21,6 +21,7 @@ import {
   wholeNamePattern,
 } from './fields.ts';
 import { kafkaChecks, kafkaSchema } from './kafka-schema.ts';
+import { statsdChecks, statsdSchema } from './statsd-schema.ts';
 import { streamingKMeansChecks, streamingKMeansSchema } from './streaming-kmeans-schema.ts';
 
 /**
@@ -162,6 +163,7 @@ export const configurationSchema = z
       maxBackoff: duration(),
       jitter: share(),
     }),
+    statsd: statsdSchema,
     shutdown: z.strictObject({ deadline: duration({ min: 100 }) }),
     log: z.strictObject({
       level: oneOf('debug', 'info', 'warn', 'error', 'silent'),
@@ -219,6 +221,7 @@ function* crossChecks(all: Configuration): Generator<readonly [string, string]> 
   if (supervision.maxBackoff < supervision.initialBackoff) {
     yield ['supervision.maxBackoff', 'expected at least supervision.initialBackoff'];
   }
+  yield* statsdChecks(all.statsd);
   yield* columnChecks(source.columns);
   yield* topicChecks(all.topics);
   if (all.broker.kind === 'kafka') {
