@@ -10,7 +10,8 @@ const ADAPTERS = {
   pino: 'src/cli/logging.ts',
   'pino-pretty': 'src/cli/logging.ts',
   fastify: 'src/doors/http/server.ts',
-  'hot-shots': 'src/system/hot-shots.ts',
+  'hot-shots': 'src/metrics/hot-shots.ts',
+  'prom-client': 'src/metrics/prom-client.ts',
 };
 
 /** Which stage's folder spawns the actors of which; the topology spawns all others. */
@@ -91,6 +92,16 @@ module.exports = {
       'Rows, geometry and clustering are functions of their input.',
       '^src/(rows|geo|clustering)/',
       ['^src/(rows|geo|clustering)/'],
+    ),
+    onlyImports(
+      'metrics-know-no-stage',
+      'Stages record in a port; what is sampled of them is read from plain data.',
+      '^src/metrics/',
+      [
+        '^src/(metrics|system|clustering|geo)/',
+        '^src/broker/broker\\.ts$',
+        '^src/actors/(stats|arrivals|centroid-aggregator/messages)\\.ts$',
+      ],
     ),
     onlyImports(
       'places-know-no-stage',

@@ -2,12 +2,13 @@ import { hostname } from 'node:os';
 import type { AdminMessage } from './actors/admin/messages.ts';
 import type { Outcome } from './admin/outcome.ts';
 import type { CommandPort, CommandRequest } from './admin/request.ts';
-import type { HealthPort, MetricsPort } from './doors/http/ports.ts';
+import type { HealthPort } from './doors/http/ports.ts';
 import type { PublishedModel } from './actors/centroid-aggregator/messages.ts';
 import { startTopology, type Topology, type TopologyOptions } from './actors/topology.ts';
 import { readTotals, type Totals } from './actors/totals.ts';
 import type { Broker } from './broker/broker.ts';
 import type { Configuration } from './config/schema.ts';
+import { PipelineMetrics } from './metrics/pipeline-metrics.ts';
 import { openBroker } from './open-broker.ts';
 import { openState } from './open-state.ts';
 import {
@@ -45,6 +46,7 @@ export interface Pipeline {
   readonly broker: Broker;
   readonly topology: Topology;
   readonly system: ActorSystem;
+  readonly metrics: Pick<PipelineMetrics, 'contentType' | 'prometheus'>;
   /** How the actors ended: anything but `stopped` must end the process with a non-zero code. */
   readonly terminated: Promise<SystemExit>;
   /**
@@ -56,12 +58,11 @@ export interface Pipeline {
   totals(): Promise<Totals>;
   actors(): readonly ActorInfo[];
   readonly health: HealthPort;
-  readonly metrics: MetricsPort;
   /** Through which all doors give their commands. */
   readonly commands: CommandPort;
   /** Name of this replica. */
   readonly replica: string;
-  /** Stops all actors in order (each checkpoints nothing more than it has) and closes the broker. */
+  /** Stops all actors in order (each checkpoints nothing more than it has), sends the last metrics, closes the broker. */
   stop(): Promise<SystemExit>;
 }
 
@@ -90,21 +91,34 @@ export async function startPipeline(
     missing: 'create',
     ...(signal === undefined ? {} : { signal }),
   });
-  const system = createActorSystem({ name: 'geoflock', clock, random, log });
+  const { statsd } = configuration;
+  const metrics = new PipelineMetrics({ clock, log, statsd: statsd.enabled ? statsd : undefined });
+  const { arrivals, observer, recorder } = metrics;
+  const system = createActorSystem({ name: 'geoflock', clock, random, log, observer });
   const schedule = createScheduler({ clock, cron: createCronTimer(), log });
-  const topology = startTopology({ system, broker: intercept(broker), schedule }, configuration, {
-    ...options,
-    log,
-    version: packageVersion(),
-    startedAt,
-    replica,
-    bulletins: () => board.bySource(),
-    shutdown: options.onShutdown ?? (() => undefined),
-  });
+  const onServed = (published: PublishedModel): void => {
+    metrics.served(published);
+  };
+  const topology = startTopology(
+    { system, broker: intercept(broker), schedule, metrics: recorder, arrivals, onServed },
+    configuration,
+    {
+      ...options,
+      log,
+      version: packageVersion(),
+      startedAt,
+      replica,
+      bulletins: () => board.bySource(),
+      shutdown: options.onShutdown ?? (() => undefined),
+    },
+  );
+  const { budget, connections, stats, topics } = topology;
+  metrics.begin({ broker, budget, connections, stats, system, rows: topics.rows }, schedule);
   return {
     broker,
     topology,
     system,
+    metrics,
     terminated: system.terminated,
     drain: (sweep, timeoutMs) =>
       Promise.race([
@@ -120,7 +134,6 @@ export async function startPipeline(
     totals: () => readTotals(broker, topology.topics, configuration.topics.partitions),
     actors: () => system.inspect(),
     health: topology.health,
-    metrics: { metrics: () => Promise.resolve({ contentType: 'text/plain; version=0.0.4', text: '' }) },
     commands: {
       submit: (request) => submit(system, topology.admin, clock, request),
       look: () => look(system, topology.admin),
@@ -129,6 +142,7 @@ export async function startPipeline(
     stop: async () => {
       await system.stop();
       const exit = await system.terminated;
+      await metrics.close();
       await broker.close();
       return exit;
     },

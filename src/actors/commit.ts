@@ -1,5 +1,6 @@
 import type { Committed, Transaction, Writer } from '../broker/broker.ts';
-import { BrokerFullError, UnknownOutcomeError } from '../broker/errors.ts';
+import { BrokerFullError, FencedError, NotOwnerError, UnknownOutcomeError } from '../broker/errors.ts';
+import type { Metrics } from '../metrics/recorder.ts';
 import type { Clock } from '../system/clock.ts';
 import type { Logger } from '../system/logger.ts';
 
@@ -58,6 +59,16 @@ function unlessGivenUp(
   });
 }
 
+/** Who commits, on what clock, and until when. */
+export interface CommitOptions {
+  readonly clock: Clock;
+  readonly log: Logger;
+  readonly signal: AbortSignal;
+  readonly metrics: Metrics;
+  /** As the metrics name it. */
+  readonly stage: 'publisher' | 'partition' | 'aggregator';
+}
+
 /**
  * Commits what `fill` puts into a transaction. Where the broker has no room, nothing was written:
  * the stage stays here, and with it everything above it, until there is room again. Any other
@@ -69,19 +80,23 @@ function unlessGivenUp(
 export async function commitWhenThereIsRoom(
   writer: Writer,
   fill: (transaction: Transaction) => void,
-  { clock, log, signal }: { readonly clock: Clock; readonly log: Logger; readonly signal: AbortSignal },
+  { clock, log, metrics, signal, stage }: CommitOptions,
 ): Promise<Committed | undefined> {
   let pauseMs = FIRST_PAUSE_MS;
   for (;;) {
     const transaction = writer.begin();
     fill(transaction);
+    const begun = clock.monotonic();
     try {
       const committed = await unlessGivenUp(transaction.commit(), writer, { clock, signal });
+      metrics.count('transaction.commits', 1, { stage });
+      metrics.time('transaction.time', clock.monotonic() - begun, { stage });
       if (pauseMs > FIRST_PAUSE_MS) {
         log.info({ writer: writer.name }, 'there is room again: going on');
       }
       return committed;
     } catch (error) {
+      metrics.count('transaction.aborts', 1, { stage, reason: abortReason(error) });
       if (!(error instanceof BrokerFullError)) {
         throw error;
       }
@@ -93,4 +108,17 @@ export async function commitWhenThereIsRoom(
     }
     pauseMs = Math.min(LONGEST_PAUSE_MS, pauseMs * 2);
   }
+}
+
+function abortReason(error: unknown): string {
+  if (error instanceof BrokerFullError) {
+    return 'no-room';
+  }
+  if (error instanceof FencedError) {
+    return 'fenced';
+  }
+  if (error instanceof NotOwnerError) {
+    return 'not-owner';
+  }
+  return error instanceof UnknownOutcomeError ? 'unknown-outcome' : 'other';
 }

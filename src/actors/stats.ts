@@ -1,10 +1,17 @@
+import type { RejectReason } from '../rows/reasons.ts';
+import type { FileState } from './ingest/ledger.ts';
+
 /**
  * Plain counters that stages keep for status, the live table and metrics. They describe this
  * process; what is true across restarts stands in the broker's tables (`totals.ts`).
  */
 
+export type RowsByReason = Partial<Record<RejectReason, number>>;
+
 export interface FileWatcherStats {
   scans: number;
+  /** Milliseconds that they took. */
+  busyMs: number;
   /** Files seen by the last finished scan that match the filter. */
   files: number;
   /** Files seen that still change or are too young. */
@@ -26,10 +33,21 @@ export interface PublisherStats {
   transactions: number;
   /** The log is at its limit: reading of files waits. */
   logIsFull: boolean;
+  /** Committed by this process: rows and messages on the topic, rejected rows. */
+  rowsPublished: number;
+  messages: number;
+  readonly rejectedByReason: RowsByReason;
+  /** Times that a file came to a state. */
+  readonly fileStates: Record<FileState, number>;
+  /** Stretches of files that were read, parsed and packed, and the milliseconds that took. */
+  steps: number;
+  busyMs: number;
 }
 
 export interface PartitionStats {
   readonly partition: number;
+  /** Whether it is worked on here. */
+  owned: boolean;
   rowsRead: number;
   rowsCounted: number;
   rowsRejected: number;
@@ -42,11 +60,33 @@ export interface PartitionStats {
   turnedAt: number;
   /** A commit is under way. */
   committing: boolean;
+  messages: number;
+  /** Slices that were parsed, ranges of rows that its regions folded, and the milliseconds these took. */
+  slices: number;
+  parseMs: number;
+  folds: number;
+  foldMs: number;
+  /** What checkpoints of this process have committed: also after restarts each row once. */
+  readonly committed: { counted: number; readonly rejectedByReason: RowsByReason };
+  /** Bytes of all checkpoints, and of the last. */
+  checkpointBytes: number;
+  lastCheckpointBytes: number;
 }
 
 export interface AggregatorStats {
   models: number;
   lastModelMs: number;
+  busyMs: number;
+}
+
+export interface ReporterStats {
+  readonly report: Writes;
+  readonly export: Writes;
+}
+
+interface Writes {
+  count: number;
+  busyMs: number;
 }
 
 export interface PipelineStats {
@@ -58,11 +98,19 @@ export interface PipelineStats {
   /** Partitions that were restarted because they were stuck. */
   stuckRestarts: number;
   readonly aggregator: AggregatorStats;
+  readonly reporter: ReporterStats;
+}
+
+/** Adds rows by their reasons to those before. */
+export function addByReason(sums: RowsByReason, added: RowsByReason): void {
+  for (const [reason, rows] of Object.entries(added) as [RejectReason, number][]) {
+    sums[reason] = (sums[reason] ?? 0) + rows;
+  }
 }
 
 export function emptyStats(partitions: number): PipelineStats {
   return {
-    fileWatcher: { scans: 0, files: 0, waiting: 0, unreadable: 0, failedElsewhere: 0 },
+    fileWatcher: { scans: 0, busyMs: 0, files: 0, waiting: 0, unreadable: 0, failedElsewhere: 0 },
     publisher: {
       file: undefined,
       filesDone: 0,
@@ -72,9 +120,16 @@ export function emptyStats(partitions: number): PipelineStats {
       rowsRejected: 0,
       transactions: 0,
       logIsFull: false,
+      rowsPublished: 0,
+      messages: 0,
+      rejectedByReason: {},
+      fileStates: { reading: 0, done: 0, settled: 0, failed: 0, changed: 0 },
+      steps: 0,
+      busyMs: 0,
     },
     partitions: Array.from({ length: partitions }, (_, partition) => ({
       partition,
+      owned: false,
       rowsRead: 0,
       rowsCounted: 0,
       rowsRejected: 0,
@@ -84,9 +139,18 @@ export function emptyStats(partitions: number): PipelineStats {
       restored: false,
       turnedAt: 0,
       committing: false,
+      messages: 0,
+      slices: 0,
+      parseMs: 0,
+      folds: 0,
+      foldMs: 0,
+      committed: { counted: 0, rejectedByReason: {} },
+      checkpointBytes: 0,
+      lastCheckpointBytes: 0,
     })),
     joined: false,
     stuckRestarts: 0,
-    aggregator: { models: 0, lastModelMs: 0 },
+    aggregator: { models: 0, lastModelMs: 0, busyMs: 0 },
+    reporter: { report: { count: 0, busyMs: 0 }, export: { count: 0, busyMs: 0 } },
   };
 }

@@ -26,6 +26,8 @@ export interface TopicNames {
   readonly originHeader: string;
   /** Header of the message of a row that had been rejected before (`rejected/redriven.ts`). */
   readonly redrivenHeader: string;
+  /** Header of some messages that tells when their rows arrived on disk (`arrivals.ts`). */
+  readonly arrivedHeader: string;
 }
 
 export interface TopicSettings {
@@ -56,6 +58,7 @@ export function topicNames({ group, prefix, rows }: TopicSettings): TopicNames {
     replies: `${prefix}${group}.control.replies`,
     redrivenHeader: `${prefix}${group}-redriven`,
     originHeader: `${prefix}${group}-origin`,
+    arrivedHeader: `${prefix}${group}-arrived`,
   };
 }
 

@@ -30,6 +30,7 @@ import { maxTopicLineBytes } from '../rows/topic-line.ts';
 import type { HealthAnswer } from '../health/judge.ts';
 import type { HealthMonitor } from '../health/monitor.ts';
 import { createTypeScriptKernel } from '../rows/typescript-kernel.ts';
+import { noMetrics, type Metrics } from '../metrics/recorder.ts';
 import { type Address, addressOf } from '../system/actor.ts';
 import type { ActorSystem } from '../system/actor-system.ts';
 import { ByteBudget } from '../system/budget.ts';
@@ -39,6 +40,7 @@ import type { Logger } from '../system/logger.ts';
 import type { Scheduler } from '../system/schedule.ts';
 import type { ChildPolicy } from '../system/supervision.ts';
 import { packageVersion } from '../version.ts';
+import { Arrivals } from './arrivals.ts';
 import { adminActor } from './admin/admin-actor.ts';
 import type { CommandPorts, Health } from './admin/command-ports.ts';
 import type { AdminMessage } from './admin/messages.ts';
@@ -46,6 +48,7 @@ import { ServedModel } from './admin/served-model.ts';
 import { ownedPartitions } from './admin/stage-actors.ts';
 import { StageControl } from './admin/stage-control.ts';
 import { centroidAggregatorActor } from './centroid-aggregator/centroid-aggregator-actor.ts';
+import type { PublishedModel } from './centroid-aggregator/messages.ts';
 import { fileWatcherActor } from './file-watcher/file-watcher-actor.ts';
 import { ingestActor } from './ingest/ingest-actor.ts';
 import { ledgerStore } from './ingest/ledger-store.ts';
@@ -67,6 +70,7 @@ import { EffectiveSettings } from './settings/effective-settings.ts';
 import { emptyStats, type PipelineStats } from './stats.ts';
 import { watchdogActor } from './watchdog/watchdog-actor.ts';
 import { groupNames, type TopicNames, topicNames } from './topics.ts';
+import { UndecidedCommits } from './undecided-commits.ts';
 
 /** Rows of one publish transaction, and of one parse slice of a partition. */
 const TRANSACTION_ROWS = 65_536;
@@ -78,6 +82,11 @@ export interface TopologyPorts {
   readonly system: ActorSystem;
   readonly broker: Broker;
   readonly schedule: Scheduler;
+  /** What stages record in beside their stats. Default: nothing is recorded. */
+  readonly metrics?: Metrics;
+  readonly arrivals?: Arrivals;
+  /** Told each model that this process serves. */
+  readonly onServed?: (published: PublishedModel) => void;
 }
 
 export interface TopologyOptions {
@@ -113,10 +122,11 @@ export interface Topology {
 }
 
 export function startTopology(
-  { system, broker, schedule }: TopologyPorts,
+  ports: TopologyPorts,
   configuration: Configuration,
   options: TopologyOptions,
 ): Topology {
+  const { system, broker, schedule, metrics = noMetrics, arrivals = new Arrivals() } = ports;
   const { input, regions, source, topics: topicSettings } = configuration;
   const topics = topicNames(topicSettings);
   const groups = groupNames(topicSettings);
@@ -151,6 +161,7 @@ export function startTopology(
         every: (options.live ? configuration.report.every : null) ?? undefined,
       },
       exports: exportsOf(configuration, options.live),
+      stats: stats.reporter,
     }),
   );
   const aggregator = system.start(
@@ -167,6 +178,8 @@ export function startTopology(
       liveEvery: options.live ? configuration.model.every : undefined,
       schedule,
       stats: stats.aggregator,
+      metrics,
+      onServed: ports.onServed ?? (() => undefined),
       onModel: (model) => {
         served.changed();
         options.onModel?.(model);
@@ -185,6 +198,7 @@ export function startTopology(
   const scratch = allocateScratch(SLICE_ROWS);
   const poison = createPoisonRegister(POISON_ATTEMPTS);
   const discards = createDiscardRegister();
+  const checkpoints = new UndecidedCommits();
   const partitionsAddress = system.start(
     partitionsActor({
       broker,
@@ -219,11 +233,15 @@ export function startTopology(
           requests,
           fold: options.fold ?? fold,
           stats: statsOf(stats, claim.partition),
+          metrics,
+          undecided: checkpoints,
+          arrivals,
         }),
     }),
   );
 
   const buffers = allocateReadBuffers(transactionBytes(configuration), TRANSACTION_ROWS);
+  const published = new UndecidedCommits();
   let packer: RowPacker | undefined;
   const ingest = system.start(
     ingestActor({
@@ -269,6 +287,8 @@ export function startTopology(
           connect: () => connect('publisher', 'log', { rows: TRANSACTION_ROWS, bytes: buffers.bytes.length }),
           requests,
           stats: stats.publisher,
+          metrics,
+          undecided: published,
         }),
       fileWatcher: (publisher, { ownership, requests }) =>
         fileWatcherActor({

@@ -1,5 +1,6 @@
 import type { Configuration } from '../config/schema.ts';
 import { type HttpDoor, HttpDoorError, startHttpDoor } from '../doors/http/start.ts';
+import type { MetricsPort } from '../doors/http/ports.ts';
 import type { Pipeline } from '../pipeline.ts';
 import type { Logger } from '../system/logger.ts';
 
@@ -17,8 +18,9 @@ export async function openHttpDoor(
   if (!configuration.admin.enabled) {
     return undefined;
   }
-  const { commands, health, metrics, replica } = pipeline;
+  const { commands, health, replica } = pipeline;
   try {
+    const metrics = metricsPort(pipeline);
     const door = await startHttpDoor({ configuration, commands, health, metrics, replica, log });
     log.info({ url: door.url, replica }, 'commands, health and metrics are served over HTTP');
     return door;
@@ -29,4 +31,11 @@ export async function openHttpDoor(
     }
     throw error;
   }
+}
+
+/** The metrics of a pipeline as the HTTP door tells them. */
+export function metricsPort({ metrics }: Pick<Pipeline, 'metrics'>): MetricsPort {
+  return {
+    metrics: async () => ({ contentType: metrics.contentType, text: await metrics.prometheus() }),
+  };
 }

@@ -22,6 +22,7 @@ import {
   wholeNamePattern,
 } from './fields.ts';
 import { kafkaChecks, kafkaSchema } from './kafka-schema.ts';
+import { statsdChecks, statsdSchema } from './statsd-schema.ts';
 import { streamingKMeansChecks, streamingKMeansSchema } from './streaming-kmeans-schema.ts';
 
 /**
@@ -175,6 +176,7 @@ export const configurationSchema = z
       brokerTimeout: duration({ min: 100 }),
       eventLoopLimit: durationOrOff({ min: 1000 }),
     }),
+    statsd: statsdSchema,
     shutdown: z.strictObject({ deadline: duration({ min: 100 }) }),
     log: z.strictObject({
       level: oneOf('debug', 'info', 'warn', 'error', 'silent'),
@@ -232,6 +234,7 @@ export function* crossChecks(all: Configuration): Generator<readonly [string, st
   if (supervision.maxBackoff < supervision.initialBackoff) {
     yield ['supervision.maxBackoff', 'expected at least supervision.initialBackoff'];
   }
+  yield* statsdChecks(all.statsd);
   yield* columnChecks(source.columns);
   yield* topicChecks(all.topics);
   yield* adminChecks(all.admin);

@@ -153,6 +153,7 @@ export class ActorCell implements Receiver, Supervisor {
     const history = single ? child.#ownHistory : this.#groupHistory;
     const decision = judgeFailure(this.#policy, history, clock.monotonic(), random);
     if (decision.kind === 'escalate' || this.#policy.strategy === 'escalate') {
+      this.#runtime.observer.escalated(child.path);
       this.fail(failure);
       return;
     }
@@ -244,6 +245,7 @@ export class ActorCell implements Receiver, Supervisor {
     this.#move('starting');
     this.#teardown = undefined;
     this.#restarts += 1;
+    this.#runtime.observer.restarted(this.path);
     this.#incarnation = this.#newIncarnation();
   }
 

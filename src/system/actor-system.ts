@@ -6,11 +6,11 @@ import { DeadLetters } from './dead-letters.ts';
 import type { Logger } from './logger.ts';
 import { createNactScheduler } from './nact.ts';
 import { RestartRounds } from './restart-rounds.ts';
-import type { ActorInfo, Failure, Receiver, Runtime } from './runtime.ts';
+import type { ActorInfo, Failure, Receiver, Runtime, SupervisionObserver } from './runtime.ts';
 
 export { AskTimeoutError } from './ask.ts';
 export type { DeadLetters } from './dead-letters.ts';
-export type { ActorInfo } from './runtime.ts';
+export type { ActorInfo, SupervisionObserver } from './runtime.ts';
 
 export interface ActorSystemOptions {
   /** For the log. */
@@ -29,6 +29,7 @@ export interface ActorSystemOptions {
   readonly stopTimeoutMs?: number;
   /** Dead letters kept for viewing. Default 100. */
   readonly visibleDeadLetters?: number;
+  readonly observer?: SupervisionObserver;
 }
 
 /** How a system ended. Anything but `stopped` must end the process with a non-zero code. */
@@ -82,6 +83,7 @@ class RootGuardian implements ActorSystem, Supervisor, Runtime {
   readonly stashLimit: number;
   readonly stopTimeoutMs: number;
   readonly deadLetters: DeadLetters;
+  readonly observer: SupervisionObserver;
   readonly scheduler = createNactScheduler();
   readonly places = new Map<string, Receiver>();
   readonly terminated: Promise<SystemExit>;
@@ -101,6 +103,7 @@ class RootGuardian implements ActorSystem, Supervisor, Runtime {
     this.log = options.log.child({ system: options.name });
     this.mailboxLimit = options.mailboxLimit ?? 10_000;
     this.stashLimit = options.stashLimit ?? 1_000;
+    this.observer = options.observer ?? { restarted: () => undefined, escalated: () => undefined };
     this.stopTimeoutMs = options.stopTimeoutMs ?? 30_000;
     this.#rounds = new RestartRounds(this.clock, () => !this.#ending);
     this.deadLetters = new DeadLetters(
@@ -167,7 +170,8 @@ class RootGuardian implements ActorSystem, Supervisor, Runtime {
     return number;
   }
 
-  childFailed(_child: ActorCell, failure: Failure): void {
+  childFailed(child: ActorCell, failure: Failure): void {
+    this.observer.escalated(child.path);
     this.end(failure);
   }
 

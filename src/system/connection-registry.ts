@@ -15,6 +15,14 @@ export interface ConnectionInfo {
   readonly waiting: number;
 }
 
+/** What has gone over all connections of a name, one after another. */
+export interface ConnectionTraffic {
+  readonly name: string;
+  readonly sent: number;
+  /** Reservations that had to wait. */
+  readonly waits: number;
+}
+
 /**
  * The open connections of one process, by name, for status and administration. What is set here for a
  * receiver holds for its later connections too: each incarnation of a stage has new ones.
@@ -23,6 +31,8 @@ export class ConnectionRegistry {
   readonly #connections = new Map<string, Connection>();
   readonly #paused = new Set<string>();
   readonly #thresholds = new Map<string, Cost>();
+  /** Of those that are closed. */
+  readonly #former = new Map<string, ConnectionTraffic>();
 
   /**
    * Lists the connection until it is closed.
@@ -79,6 +89,7 @@ export class ConnectionRegistry {
     const connection = this.#connections.get(name);
     if (connection?.closed === true) {
       this.#connections.delete(name);
+      this.#former.set(name, this.#sum(connection));
       return undefined;
     }
     return connection;
@@ -102,5 +113,23 @@ export class ConnectionRegistry {
       }
     }
     return infos;
+  }
+
+  /** Since the process began, also of connections that are closed. */
+  traffic(): readonly ConnectionTraffic[] {
+    const open = this.list().map(({ name }) => name);
+    return [...new Set([...this.#former.keys(), ...open])].map((name) => {
+      const connection = this.get(name);
+      return connection === undefined ? this.#formerOf(name) : this.#sum(connection);
+    });
+  }
+
+  #formerOf(name: string): ConnectionTraffic {
+    return this.#former.get(name) ?? { name, sent: 0, waits: 0 };
+  }
+
+  #sum({ name, sent, waits }: Connection): ConnectionTraffic {
+    const former = this.#formerOf(name);
+    return { name, sent: former.sent + sent, waits: former.waits + waits };
   }
 }

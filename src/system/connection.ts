@@ -64,6 +64,7 @@ export class Connection {
   readonly #deliveries = new DeliveryQueue();
   #closed = false;
   #waits = 0;
+  #sent = 0;
 
   /** @throws RangeError when a threshold is not a positive integer, or the guarantee exceeds one. */
   constructor(options: ConnectionOptions) {
@@ -109,6 +110,11 @@ export class Connection {
   /** Reservations that had to wait, since the connection was opened. */
   get waits(): number {
     return this.#waits;
+  }
+
+  /** Items handed over, since the connection was opened. */
+  get sent(): number {
+    return this.#sent;
   }
 
   /** Reservations waiting now. */
@@ -208,6 +214,7 @@ export class Connection {
         `connection ${this.name}: ${label} of ${formatCost(cost)} was sent without a reservation`,
       );
     }
+    this.#sent += 1;
     this.#deliveries.send(label, cost, delivery);
   }
 

@@ -15,6 +15,14 @@ export interface Receiver {
   deliver(message: unknown): boolean;
 }
 
+/** Told of what supervision does, by the path of the actor; must not throw. */
+export interface SupervisionObserver {
+  /** The actor has been spawned anew. */
+  restarted(path: string): void;
+  /** Its failure is its supervisor's now; a top-level actor's ends the system. */
+  escalated(path: string): void;
+}
+
 /** What the cells of one system share. */
 export interface Runtime {
   readonly clock: Clock;
@@ -22,6 +30,7 @@ export interface Runtime {
   readonly log: Logger;
   readonly scheduler: MessageScheduler;
   readonly deadLetters: DeadLetters;
+  readonly observer: SupervisionObserver;
   readonly mailboxLimit: number;
   readonly stashLimit: number;
   readonly stopTimeoutMs: number;

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { expect } from 'chai';
 import { type CommandName, COMMANDS } from '../../src/admin/commands.ts';
+import { metricsPort } from '../../src/cli/doors.ts';
 import { execute } from '../../src/cli/execute.ts';
 import { type HttpDoor, startHttpDoor } from '../../src/doors/http/start.ts';
 import type { Pipeline } from '../../src/pipeline.ts';
@@ -110,7 +111,8 @@ describe('every command', () => {
         },
       },
     );
-    const { commands, health, metrics, replica } = pipeline;
+    const { commands, health, replica } = pipeline;
+    const metrics = metricsPort(pipeline);
     const configuration = stage.configuration({ 'admin.port': '0' });
     door = await startHttpDoor({ configuration, commands, health, metrics, replica, log: silentLogger });
     await stage.write('a.csv', asFile([...rowLines(200), 'no row']));

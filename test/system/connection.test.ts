@@ -563,4 +563,34 @@ describe('ConnectionRegistry', () => {
     expect(delivered).to.deep.equal(['first', 'second']);
     expect(registry.to('another stage')).to.deep.equal([]);
   });
+
+  it('tells what has gone over all connections of a name, also while none is open', async () => {
+    const registry = new ConnectionRegistry();
+    const wide = { rows: 10, bytes: 100 };
+    for (const items of [1, 2]) {
+      const connection = registry.register(open(wide, undefined, 'x'));
+      await connection.reserve({ rows: 10, bytes: 4 }, idle);
+      void connection.reserve({ rows: 1, bytes: 1 }, idle);
+      for (let item = 0; item < items; item++) {
+        connection.send(
+          'batch',
+          { rows: 2, bytes: 2 },
+          to(() => undefined),
+        );
+      }
+      expect(registry.traffic()).to.deep.equal([{ name: 'x', sent: 2 * items - 1, waits: items }]);
+      connection.close();
+      connection.send(
+        'late',
+        { rows: 2, bytes: 2 },
+        to(() => undefined),
+      );
+      expect(registry.traffic()).to.deep.equal([{ name: 'x', sent: 2 * items - 1, waits: items }]);
+    }
+    registry.register(open(wide, undefined, 'y'));
+    expect(registry.traffic()).to.deep.equal([
+      { name: 'x', sent: 3, waits: 2 },
+      { name: 'y', sent: 0, waits: 0 },
+    ]);
+  });
 });

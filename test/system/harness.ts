@@ -19,11 +19,14 @@ export interface World {
   readonly system: ActorSystem;
   /** Everything that happened, as `path~incarnation event`. */
   readonly events: string[];
+  /** What the observer was told, as `restarted path`. */
+  readonly observed: string[];
   info(path: string): ActorInfo;
 }
 
 export function createWorld(limits: { mailboxLimit?: number; stashLimit?: number } = {}): World {
   const clock = new SimulatedClock();
+  const observed: string[] = [];
   const system = createActorSystem({
     name: 'test',
     clock,
@@ -31,12 +34,17 @@ export function createWorld(limits: { mailboxLimit?: number; stashLimit?: number
     log: silentLogger,
     stopTimeoutMs: 5_000,
     visibleDeadLetters: 3,
+    observer: {
+      restarted: (path) => observed.push(`restarted ${path}`),
+      escalated: (path) => observed.push(`escalated ${path}`),
+    },
     ...limits,
   });
   return {
     clock,
     system,
     events: [],
+    observed,
     info: (path) => {
       const info = system.inspect().find((one) => one.path === path);
       return info ?? expect.fail(`no actor ${path}`);

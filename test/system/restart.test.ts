@@ -147,6 +147,27 @@ describe('restart strategies', () => {
   });
 });
 
+describe('the observer of supervision', () => {
+  it('is told of each actor that was spawned anew, once it is', async () => {
+    const { clock, observed, system } = await family(restarting('rest-for-one'));
+    system.tell(at('top/b'), FAIL);
+    await clock.advance(99);
+    expect(observed).to.deep.equal([]);
+    await clock.advance(1);
+    expect(observed).to.deep.equal(['restarted top/b', 'restarted top/c']);
+  });
+
+  it('is told of a failure on each step of its way up, and of no restart then', async () => {
+    const { clock, observed, system } = await family(restarting('one-for-one', 1));
+    system.tell(at('top/a'), FAIL);
+    await clock.advance(100);
+    system.tell(at('top/a'), FAIL);
+    await clock.advance(10_000);
+    expect(observed).to.deep.equal(['restarted top/a', 'escalated top/a', 'escalated top']);
+    expect((await system.terminated).kind).to.equal('failed');
+  });
+});
+
 describe('messages over a restart', () => {
   it('are stashed in order and delivered to the new incarnation, before later ones', async () => {
     const { clock, events, system } = await family(restarting('one-for-one'));

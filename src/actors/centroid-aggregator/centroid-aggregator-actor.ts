@@ -7,6 +7,7 @@ import { modelSteps } from '../../clustering/model.ts';
 import { type ModelTime, type PlacedPane, type RowSpan, sourcesAt } from '../../clustering/model-time.ts';
 import type { ModelSource } from '../../clustering/model-features.ts';
 import type { Steps } from '../../clustering/slices.ts';
+import type { Metrics } from '../../metrics/recorder.ts';
 import type { ActorContext, ActorDefinition, Address } from '../../system/actor.ts';
 import type { Gate } from '../../system/gate.ts';
 import type { Schedule, Scheduler } from '../../system/schedule.ts';
@@ -47,6 +48,9 @@ export interface AggregatorDependencies {
   readonly liveEvery: number | undefined;
   readonly schedule: Scheduler;
   readonly stats: AggregatorStats;
+  readonly metrics: Metrics;
+  /** Told each model that this process serves, whoever published it. */
+  readonly onServed: (published: PublishedModel) => void;
   /** Told each model that was published, for display. */
   readonly onModel: (model: NamedModel) => void;
 }
@@ -135,6 +139,7 @@ class Aggregator {
       settings: topics.settings,
       clock,
       log,
+      metrics: own.metrics,
       signal,
     });
     this.#settings = own.settings();
@@ -406,13 +411,16 @@ class Aggregator {
   }
 
   async #serve(published: PublishedModel, begun: number): Promise<void> {
-    const { onModel, reportDirectory, reporter, stats } = this.#own;
+    const { metrics, onModel, onServed, reportDirectory, reporter, stats } = this.#own;
     const { model } = published;
     const written = this.#reporting.then(() => writeModelFiles(reportDirectory, model, this.#context.clock));
     this.#reporting = written.catch(() => undefined);
     const named = await written;
     stats.models++;
     stats.lastModelMs = this.#context.clock.monotonic() - begun;
+    stats.busyMs += stats.lastModelMs;
+    metrics.time('aggregator.model.time', stats.lastModelMs);
+    onServed(published);
     onModel(named);
     this.#context.tell(reporter, { type: 'served', published });
   }

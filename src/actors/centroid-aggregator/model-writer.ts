@@ -1,4 +1,5 @@
 import type { Broker, Membership, Writer } from '../../broker/broker.ts';
+import type { Metrics } from '../../metrics/recorder.ts';
 import type { Clock } from '../../system/clock.ts';
 import type { Logger } from '../../system/logger.ts';
 import { commitWhenThereIsRoom } from '../commit.ts';
@@ -21,6 +22,7 @@ export interface ModelWriterDependencies {
   readonly settings: string;
   readonly clock: Clock;
   readonly log: Logger;
+  readonly metrics: Metrics;
   readonly signal: AbortSignal;
 }
 
@@ -152,7 +154,7 @@ export class ModelWriter {
     published: PublishedModel,
     live?: LiveState,
   ): Promise<boolean> {
-    const { clock, log, settings, topic } = this.#own;
+    const { clock, log, metrics, settings, topic } = this.#own;
     const value = encodePublished(kind, published);
     const committed = await commitWhenThereIsRoom(
       writer,
@@ -162,7 +164,7 @@ export class ModelWriter {
           transaction.put(settings, SETTINGS_PARTITION, LIVE_KEY, encodeLiveState(live));
         }
       },
-      { clock, log, signal: held.stop.signal },
+      { clock, log, metrics, signal: held.stop.signal, stage: 'aggregator' },
     );
     await committed?.flushed;
     return committed !== undefined;

@@ -319,6 +319,7 @@ export class FileWatcherTask {
     stats.unreadable = unreadable.size;
     this.#unreadable = unreadable;
     const ended = this.#now().monotonicMs;
+    stats.busyMs += ended - begun.monotonicMs;
     this.#nextScan = ended + (ended - begun.monotonicMs) / SCAN_SHARE;
     if (listing !== undefined) {
       listing.listed = true;

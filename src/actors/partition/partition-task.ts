@@ -1,11 +1,13 @@
 import type { Broker, LogRecord, PartitionReader, Writer } from '../../broker/broker.ts';
 import type { RegionAlgorithm } from '../../clustering/region-algorithm.ts';
 import { regionCount } from '../../geo/s2.ts';
+import type { Metrics } from '../../metrics/recorder.ts';
 import type { RowKernel } from '../../rows/kernel.ts';
 import type { ActorContext, Address } from '../../system/actor.ts';
 import type { Connection } from '../../system/connection.ts';
 import { nextTurn } from '../../system/event-loop.ts';
 import type { Gate, Turn } from '../../system/gate.ts';
+import type { Arrivals } from '../arrivals.ts';
 import type { AggregatorMessage } from '../centroid-aggregator/messages.ts';
 import { type Claim, openOwnedWriter } from '../owned-writer.ts';
 import type { RegionMessage, RegionSnapshot } from '../region/messages.ts';
@@ -15,8 +17,9 @@ import type { StandingRequests } from '../standing-requests.ts';
 import type { PartitionStats } from '../stats.ts';
 import type { TopicNames } from '../topics.ts';
 import { pause } from '../commit.ts';
+import type { UndecidedCommits } from '../undecided-commits.ts';
 import { unlessAborted } from '../unless-aborted.ts';
-import { Checkpoints } from './checkpoints.ts';
+import { checkpointMark, Checkpoints } from './checkpoints.ts';
 import { FanOut } from './fan-out.ts';
 import type { DiscardRegister } from './discards.ts';
 import { atMessageBoundary, current, emptyCursor, load } from './message-cursor.ts';
@@ -69,6 +72,9 @@ export interface PartitionDependencies {
   readonly requests: StandingRequests<PartitionRequest>;
   readonly fold: Fold;
   readonly stats: PartitionStats;
+  readonly metrics: Metrics;
+  readonly undecided: UndecidedCommits;
+  readonly arrivals: Arrivals;
 }
 
 /** Bytes of values read from the log at a time. */
@@ -119,7 +125,7 @@ export class PartitionTask {
     own: PartitionDependencies,
     context: ActorContext<PartitionMessage>,
   ): Promise<PartitionTask> {
-    const { broker, claim, settings, topics } = own;
+    const { arrivals, broker, claim, metrics, settings, topics, undecided } = own;
     const { partition } = claim;
     const { clock, log, signal } = context;
     const writer = await openOwnedWriter(broker, `partition-${String(partition)}`, claim, {
@@ -130,8 +136,10 @@ export class PartitionTask {
     try {
       const { startPosition } = settings;
       const algorithm = settings.algorithm.description;
-      const restoring = { broker, topics, partition, startPosition, algorithm, writer, clock, log, signal };
-      const progress = await restoreProgress(restoring);
+      const ports = { broker, topics, writer, clock, log, metrics, signal };
+      const progress = await restoreProgress({ ...ports, partition, startPosition, algorithm });
+      undecided.found(partition, checkpointMark(progress));
+      arrivals.restored(partition, progress.nextOffset);
       // The former incarnation may have ended between its commit and telling so; rows that nobody reads
       // again would fill a bounded log for ever.
       await unlessAborted(broker.consumedUpTo(topics.rows, partition, progress.nextOffset), signal);
@@ -181,7 +189,7 @@ export class PartitionTask {
         own.discards.discard(own.claim.partition, offset, line);
       },
     });
-    const { aggregator, broker, claim, discards, kernel, poison, scratch, settings, stats, topics } = own;
+    const { aggregator, broker, claim, discards, metrics, poison, settings, stats, topics, undecided } = own;
     const { partition } = claim;
     const { clock, log } = context;
     this.#intake = new RowIntake(
@@ -190,10 +198,11 @@ export class PartitionTask {
         topics,
         level: settings.level,
         maxFutureMs: settings.maxFutureMs,
-        kernel,
-        scratch,
+        kernel: own.kernel,
+        scratch: own.scratch,
         poison,
         discards,
+        arrivals: own.arrivals,
         clock,
         log,
         stats,
@@ -213,6 +222,9 @@ export class PartitionTask {
       clock,
       log,
       stats,
+      metrics,
+      undecided,
+      counted: progress.counted,
       durable: (nextOffset) => {
         poison.settled(partition, nextOffset);
         discards.settled(partition, nextOffset);
@@ -228,6 +240,7 @@ export class PartitionTask {
     own.stats.regions = 0;
     own.stats.turnedAt = context.clock.monotonic();
     own.stats.restored = true;
+    own.stats.owned = true;
     this.#requests.push(...own.requests.open());
     this.#stopListening = own.gate.onChange(() => {
       this.#wake?.abort();
@@ -309,6 +322,7 @@ export class PartitionTask {
   async close(): Promise<void> {
     this.#stopListening();
     this.#turn?.done();
+    this.#own.stats.owned = false;
     this.#connection.close();
     await this.#reader.close();
     await this.#writer.close();
@@ -342,6 +356,8 @@ export class PartitionTask {
         level: settings.level,
         algorithm: settings.algorithm,
         fold: this.#own.fold,
+        clock: this.#context.clock,
+        stats,
       }),
     );
     this.#regions.set(region, address);
@@ -493,6 +509,9 @@ export class PartitionTask {
 
   /** Every row below the next offset is handled by its region before the regions are asked for their state. */
   async #checkpoint(signal: AbortSignal): Promise<void> {
+    const { claim, metrics } = this.#own;
+    const { clock } = this.#context;
+    const begun = clock.monotonic();
     this.#fanOut.send();
     this.#returnCredit();
     await this.#fanOut.idle(signal);
@@ -502,6 +521,9 @@ export class PartitionTask {
     }
     const rejects = this.#intake.takeRejects();
     if (await this.#checkpoints.write(this.#progress, snapshots, rejects, signal)) {
+      metrics.time('partition.checkpoint.time', clock.monotonic() - begun, {
+        partition: String(claim.partition),
+      });
       this.#rowsSinceCheckpoint = 0;
       this.#dirtySince = undefined;
     }

@@ -1,4 +1,5 @@
 import type { Broker, Writer } from '../../broker/broker.ts';
+import type { Metrics } from '../../metrics/recorder.ts';
 import type { Clock } from '../../system/clock.ts';
 import type { Logger } from '../../system/logger.ts';
 import { commitWhenThereIsRoom } from '../commit.ts';
@@ -26,6 +27,7 @@ export interface RestoreOptions {
   readonly writer: Writer;
   readonly clock: Clock;
   readonly log: Logger;
+  readonly metrics: Metrics;
   readonly signal: AbortSignal;
 }
 
@@ -92,7 +94,7 @@ async function applyRewind(
 }
 
 async function commit(
-  { clock, log, partition, signal, topics, writer }: RestoreOptions,
+  { clock, log, metrics, partition, signal, topics, writer }: RestoreOptions,
   progress: PartitionProgress,
   removed: readonly string[],
 ): Promise<void> {
@@ -104,7 +106,7 @@ async function commit(
       }
       transaction.put(topics.regions, partition, PROGRESS_KEY, encodeProgress(progress));
     },
-    { clock, log, signal },
+    { clock, log, metrics, signal, stage: 'partition' },
   );
   signal.throwIfAborted();
   await committed?.flushed;

@@ -6,8 +6,9 @@ import type { RowKernel } from '../../rows/kernel.ts';
 import { ACCEPTED, type RejectReason, reasonOf } from '../../rows/reasons.ts';
 import type { Clock } from '../../system/clock.ts';
 import type { Logger } from '../../system/logger.ts';
+import { type Arrivals, decodeArrival } from '../arrivals.ts';
 import { rejectedRecord } from '../rejected/rejected-row.ts';
-import type { PartitionStats } from '../stats.ts';
+import type { PartitionStats, RowsByReason } from '../stats.ts';
 import type { TopicNames } from '../topics.ts';
 import { advance, atMessageBoundary, current, type MessageCursor } from './message-cursor.ts';
 import type { DiscardRegister } from './discards.ts';
@@ -45,9 +46,17 @@ export interface RowIntakeOptions {
   readonly scratch: ParseScratch;
   readonly poison: PoisonRegister;
   readonly discards: DiscardRegister;
+  readonly arrivals: Arrivals;
   readonly clock: Clock;
   readonly log: Logger;
   readonly stats: PartitionStats;
+}
+
+/** The rows that were set aside since the last checkpoint. */
+export interface Rejects {
+  /** For their topic. */
+  readonly records: readonly OutgoingRecord[];
+  readonly byReason: RowsByReason;
 }
 
 /** What became of the rows of one slice. */
@@ -65,9 +74,12 @@ export class RowIntake {
   /** A row may be this much older than the newest one before it of its region; Infinity: of any age. */
   latenessMs: number;
   #rejects: OutgoingRecord[] = [];
+  #byReason: RowsByReason = {};
   #rejectBytes = 0;
   #poisoned = false;
   #rejected = 0;
+  /** Of the message before. */
+  #timestamp = Number.NaN;
 
   /**
    * Writes to `progress`, `buffer` and `watermarks`, which are the partition's: the latter are the greatest
@@ -97,10 +109,11 @@ export class RowIntake {
     return this.#poisoned;
   }
 
-  /** Rejected rows since the last call, as records for their topic. */
-  takeRejects(): readonly OutgoingRecord[] {
-    const rejects = this.#rejects;
+  /** Rejected rows since the last call. */
+  takeRejects(): Rejects {
+    const rejects = { records: this.#rejects, byReason: this.#byReason };
     this.#rejects = [];
+    this.#byReason = {};
     this.#rejectBytes = 0;
     this.#poisoned = false;
     return rejects;
@@ -108,11 +121,16 @@ export class RowIntake {
 
   /** Takes rows from the messages of the cursor on, at most `most` of them and what the scratch holds. */
   take(cursor: MessageCursor, most: number): Taken {
-    const { kernel, scratch, stats, topics } = this.#own;
+    const { clock, kernel, scratch, stats, topics } = this.#own;
+    const begun = clock.monotonic();
     const before = this.#buffer.rows;
     this.#rejected = 0;
     let budget = Math.min(most, scratch.columns.capacity);
     for (let record = current(cursor); record !== undefined && budget > 0; record = current(cursor)) {
+      if (record.timestamp !== this.#timestamp) {
+        this.#timestamp = record.timestamp;
+        this.#noteArrival(record);
+      }
       const source = sourceOf(record, topics);
       if (record.value === null || record.value.length === 0) {
         countRead(this.#progress, record.offset, source, 1);
@@ -129,11 +147,27 @@ export class RowIntake {
       }
       if (atMessageBoundary(cursor)) {
         this.#progress.nextOffset = record.offset + 1;
+        stats.messages++;
       }
     }
+    stats.slices++;
+    stats.parseMs += clock.monotonic() - begun;
     const accepted = this.#buffer.rows - before;
     this.#progress.counted += accepted;
     return { accepted, rejected: this.#rejected };
+  }
+
+  /** The messages of a transaction have one timestamp, so that not each of them need be asked. */
+  #noteArrival({ headers, offset }: LogRecord): void {
+    const { arrivals, partition, topics } = this.#own;
+    const header = headers[topics.arrivedHeader];
+    // What a rewind counts anew had been in a model before.
+    if (header !== undefined && offset >= this.#progress.knownTo) {
+      const arrivedAt = decodeArrival(header);
+      if (arrivedAt !== undefined) {
+        arrivals.read(partition, offset, arrivedAt);
+      }
+    }
   }
 
   /** Moves the scratch columns' accepted rows to the buffer; sets the others aside. */
@@ -201,6 +235,7 @@ export class RowIntake {
     this.#rejects.push(kept);
     this.#rejectBytes += kept.value?.length ?? 0;
     this.#poisoned ||= reason === 'poison' || reason === 'discarded';
+    this.#byReason[reason] = (this.#byReason[reason] ?? 0) + 1;
     this.#rejected++;
     stats.rowsRejected++;
     log.debug({ row: row.id, reason }, row.message);

@@ -66,7 +66,11 @@ export class FileClaims {
         `${difference.how}: what was read of it stays counted, the content is a new file`,
       );
       const closed = entry.state === 'failed' ? entry : moveTo(entry, 'changed', { problem: difference.how });
-      return await this.#claimNew(file, found, closed);
+      const claimed = await this.#claimNew(file, found, closed);
+      if (claimed !== 'again' && closed !== entry) {
+        this.#own.stats.fileStates.changed++;
+      }
+      return claimed;
     }
     if (entry.state === 'done' && file.size === entry.byte) {
       const { size, mtimeMs } = file;

@@ -8,8 +8,10 @@ import { createTopicLineWriter, type TopicLineWriter } from '../../rows/topic-li
 import { createTypeScriptKernel } from '../../rows/typescript-kernel.ts';
 import type { Clock } from '../../system/clock.ts';
 import { nextTurn } from '../../system/event-loop.ts';
+import { encodeArrival } from '../arrivals.ts';
 import { FINGERPRINT_BYTES, fingerprint, type LedgerEntry, moveTo } from '../ingest/ledger.ts';
 import { KEPT_BYTES, keptRow, rejectedRecord } from '../rejected/rejected-row.ts';
+import type { RowsByReason } from '../stats.ts';
 import type { TopicNames } from '../topics.ts';
 import type { RowPacker } from './row-packer.ts';
 import type { Difference, SourceFile } from './source-file.ts';
@@ -48,7 +50,8 @@ export type ReadStep =
       readonly fill: (transaction: Transaction) => void;
       /** What the messages add to the log. */
       readonly logBytes: number;
-      readonly rejectedByReason: Readonly<Record<string, number>>;
+      readonly messages: number;
+      readonly rejectedByReason: RowsByReason;
     }
   | { readonly kind: 'lost'; readonly difference: Difference }
   /** What is left is the beginning of a line that is still being written. */
@@ -70,6 +73,18 @@ function logBytesOf({ key, value, headers }: OutgoingRecord): number {
     bytes += Buffer.byteLength(name) + Buffer.byteLength(header);
   }
   return bytes;
+}
+
+/** The records, with one more header on the first. */
+function firstTells(
+  records: readonly OutgoingRecord[],
+  name: string,
+  value: string,
+): readonly OutgoingRecord[] {
+  const [first] = records;
+  return first === undefined
+    ? records
+    : [{ ...first, headers: { ...first.headers, [name]: value } }, ...records.slice(1)];
 }
 
 /** Reads one open file, step by step, in constant memory. */
@@ -209,7 +224,7 @@ export class FileReader {
       timestamp,
     });
     const rejects: OutgoingRecord[] = [];
-    const rejectedByReason: Record<string, number> = {};
+    const rejectedByReason: RowsByReason = {};
     for (let row = 0; row < parsed.rows; row++) {
       const verdict = columns.verdict[row] as number;
       if (verdict === ACCEPTED) {
@@ -248,23 +263,27 @@ export class FileReader {
     bytes.copyWithin(0, parsed.bytes, this.#held);
     this.#held -= parsed.bytes;
     let logBytes = 0;
+    let count = 0;
     for (const records of messages.values()) {
+      count += records.length;
       for (const record of records) {
         logBytes += logBytesOf(record);
       }
     }
+    const arrival = encodeArrival(this.#file.arrivedAt);
     return {
       kind: 'progress',
       entry: moveTo(entry, whole ? 'done' : 'reading', progress),
       fill: (transaction) => {
         for (const [partition, records] of messages) {
-          transaction.append(topics.rows, partition, records);
+          transaction.append(topics.rows, partition, firstTells(records, topics.arrivedHeader, arrival));
         }
         if (rejects.length > 0) {
           transaction.append(topics.rejected, 0, rejects);
         }
       },
       logBytes,
+      messages: count,
       rejectedByReason,
     };
   }
@@ -358,6 +377,7 @@ export class FileReader {
         transaction.append(topics.rejected, 0, [record]);
       },
       logBytes: 0,
+      messages: 0,
       rejectedByReason: { [reason]: 1 },
     };
   }

@@ -4,6 +4,7 @@ import type { LedgerTotals } from '../ingest/ledger.ts';
 import type { LedgerStore } from '../ingest/ledger-store.ts';
 import type { ClaimHolder, LedgerOwnership } from '../ingest/ownership.ts';
 import { type Claim, isBeyondRestart, openOwnedWriter } from '../owned-writer.ts';
+import type { UndecidedCommits } from '../undecided-commits.ts';
 import { unlessAborted } from '../unless-aborted.ts';
 import type { PublisherMessage } from './messages.ts';
 
@@ -31,6 +32,12 @@ export interface LedgerWritersDependencies {
   readonly ownership: LedgerOwnership;
   /** Told of what a restart would meet again. */
   readonly giveUp: (error: unknown) => void;
+  readonly undecided: UndecidedCommits;
+}
+
+/** Which rows and files the totals hold: they grow with each commit of rows. */
+export function totalsMark({ done, failed, nextOrder, read, rejected, sampled }: LedgerTotals): string {
+  return [done, failed, nextOrder, read, rejected, sampled].join(' ');
 }
 
 /**
@@ -117,7 +124,7 @@ export class LedgerWriters implements ClaimHolder {
   }
 
   async #open(held: Held): Promise<void> {
-    const { broker, ledger, ownership } = this.#own;
+    const { broker, ledger, ownership, undecided } = this.#own;
     const { clock, log } = this.#context;
     const { claim } = held;
     const { partition } = claim;
@@ -127,6 +134,7 @@ export class LedgerWriters implements ClaimHolder {
       // What the former owner has committed; from here on nobody but us writes to it.
       await unlessAborted(broker.refreshTable(ledger.table, partition), signal);
       const totals = await unlessAborted(ledger.totals(partition), signal);
+      undecided.found(partition, totalsMark(totals));
       held.open = { partition, writer, totals, signal };
     } catch (error) {
       await writer.close();

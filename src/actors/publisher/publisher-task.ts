@@ -3,6 +3,7 @@ import { FencedError, NotOwnerError } from '../../broker/errors.ts';
 import { partitionOf } from '../../broker/partitioner.ts';
 import type { ColumnOverride } from '../../rows/header.ts';
 import type { ActorContext } from '../../system/actor.ts';
+import type { Metrics } from '../../metrics/recorder.ts';
 import type { Connection } from '../../system/connection.ts';
 import { faultPoint } from '../../system/faults.ts';
 import type { Gate } from '../../system/gate.ts';
@@ -19,12 +20,13 @@ import { type LedgerStore, putEntry, putTotals } from '../ingest/ledger-store.ts
 import type { LedgerOwnership } from '../ingest/ownership.ts';
 import { isWriterLost } from '../owned-writer.ts';
 import type { StandingRequests } from '../standing-requests.ts';
-import type { PublisherStats } from '../stats.ts';
+import { addByReason, type PublisherStats } from '../stats.ts';
 import { CREATED_PREFIX, type TopicNames } from '../topics.ts';
+import type { UndecidedCommits } from '../undecided-commits.ts';
 import { unlessAborted } from '../unless-aborted.ts';
 import { FileClaims } from './claims.ts';
-import { FileReader, type ReadBuffers } from './file-reader.ts';
-import { LedgerWriters, type OpenPartition } from './ledger-writers.ts';
+import { FileReader, type ReadBuffers, type ReadStep } from './file-reader.ts';
+import { LedgerWriters, type OpenPartition, totalsMark } from './ledger-writers.ts';
 import type { FileOutcome, FlushRequest, FoundFile, PublisherMessage } from './messages.ts';
 import type { RowPacker } from './row-packer.ts';
 import { sampleRecord } from './sample.ts';
@@ -66,9 +68,14 @@ export interface PublisherDependencies {
   /** A new connection for each incarnation. */
   readonly connect: () => Connection;
   readonly stats: PublisherStats;
+  readonly metrics: Metrics;
+  /** Commits to the partitions of the ledger. */
+  readonly undecided: UndecidedCommits;
   /** Flushes asked for and not answered, whichever incarnation they were asked of. */
   readonly requests: StandingRequests<FlushRequest>;
 }
+
+type ProgressStep = Extract<ReadStep, { readonly kind: 'progress' }>;
 
 /** Whoever owns this partition of the ledger publishes the test source. */
 const SAMPLE_PARTITION = 0;
@@ -191,16 +198,23 @@ export class PublisherTask {
 
   /** Publishes one row of the test source. */
   async publishSample(): Promise<void> {
-    const { settings, topics } = this.#own;
+    const { settings, stats, topics } = this.#own;
     const record = sampleRecord(settings.level, this.#context.clock.now());
     // One replica is enough.
     await this.#on(SAMPLE_PARTITION, async () => {
       const { totals } = this.#open;
       const next = { ...totals, sampled: totals.sampled + 1 };
-      await this.#commit(next, (transaction) => {
-        transaction.append(topics.rows, partitionOf(record.key, settings.partitions), [record]);
-        putTotals(transaction, this.#own.ledger, SAMPLE_PARTITION, next);
-      });
+      await this.#commit(
+        next,
+        (transaction) => {
+          transaction.append(topics.rows, partitionOf(record.key, settings.partitions), [record]);
+          putTotals(transaction, this.#own.ledger, SAMPLE_PARTITION, next);
+        },
+        () => {
+          stats.rowsPublished++;
+          stats.messages++;
+        },
+      );
     });
   }
 
@@ -254,7 +268,10 @@ export class PublisherTask {
         return 'again';
       }
       try {
+        const begun = clock.monotonic();
         const step = await reader.next(entry);
+        stats.busyMs += clock.monotonic() - begun;
+        stats.steps++;
         if (step.kind === 'lost') {
           return await this.#claims.lost(entry, step.difference);
         }
@@ -268,10 +285,7 @@ export class PublisherTask {
         if (!(await this.#roomInLog(step.logBytes))) {
           return 'again';
         }
-        await this.#put(step.entry, entry, step.fill, step.rejectedByReason);
-        stats.rowsRead += step.entry.read - entry.read;
-        stats.rowsRejected += step.entry.rejected - entry.rejected;
-        stats.bytes += step.entry.byte - entry.byte;
+        await this.#put(step.entry, entry, step);
         entry = step.entry;
         if (entry.state === 'done') {
           stats.filesDone++;
@@ -354,30 +368,61 @@ export class PublisherTask {
     }
   }
 
-  /** Commits an entry with its partition's totals, and whatever `fill` adds. */
-  async #put(
-    entry: LedgerEntry,
-    before: LedgerEntry | undefined,
-    fill: (transaction: Transaction) => void = () => undefined,
-    rejectedByReason: Readonly<Record<string, number>> = {},
-  ): Promise<void> {
+  /** Commits an entry with its partition's totals, and the rows of the step that led to it. */
+  async #put(entry: LedgerEntry, before: LedgerEntry | undefined, step?: ProgressStep): Promise<void> {
     const { ledger, settings } = this.#own;
     const changedAt = entry.state === before?.state ? entry.changedAt : this.#context.clock.now();
     const dated = { ...entry, by: settings.replica, changedAt };
-    const added = addToTotals(this.#open.totals, before, dated, rejectedByReason);
+    const added = addToTotals(this.#open.totals, before, dated, step?.rejectedByReason);
     const totals = { ...added, nextOrder: Math.max(added.nextOrder, entry.order + 1) };
-    await this.#commit(totals, (transaction) => {
-      fill(transaction);
-      putEntry(transaction, ledger, dated, totals, before);
-      faultPoint('publish-transaction');
-    });
+    await this.#commit(
+      totals,
+      (transaction) => {
+        step?.fill(transaction);
+        putEntry(transaction, ledger, dated, totals, before);
+        faultPoint('publish-transaction');
+      },
+      () => {
+        this.#count(entry, before, step);
+      },
+    );
   }
 
-  async #commit(totals: LedgerTotals, fill: (transaction: Transaction) => void): Promise<void> {
+  /** What is committed of a file is counted. */
+  #count(entry: LedgerEntry, before: LedgerEntry | undefined, step: ProgressStep | undefined): void {
+    const { stats } = this.#own;
+    const same = before?.fileId === entry.fileId ? before : undefined;
+    if (entry.state !== same?.state) {
+      stats.fileStates[entry.state]++;
+    }
+    if (step !== undefined && same !== undefined) {
+      const read = entry.read - same.read;
+      const rejected = entry.rejected - same.rejected;
+      stats.rowsRead += read;
+      stats.rowsRejected += rejected;
+      stats.rowsPublished += read - rejected;
+      stats.bytes += entry.byte - same.byte;
+      stats.messages += step.messages;
+      addByReason(stats.rejectedByReason, step.rejectedByReason);
+    }
+  }
+
+  async #commit(
+    totals: LedgerTotals,
+    fill: (transaction: Transaction) => void,
+    count: () => void,
+  ): Promise<void> {
+    const { metrics, undecided } = this.#own;
     const open = this.#open;
-    const { signal, writer } = open;
+    const { partition, signal, writer } = open;
     const { clock, log } = this.#context;
-    const committed = await commitWhenThereIsRoom(writer, fill, { clock, log, signal });
+    const mark = totalsMark(totals);
+    const committed = await undecided.counted(
+      partition,
+      mark === totalsMark(open.totals) ? undefined : mark,
+      commitWhenThereIsRoom(writer, fill, { clock, log, metrics, signal, stage: 'publisher' }),
+      count,
+    );
     if (committed === undefined) {
       throw new NotOwnerError(
         `${writer.name} is to be let go of and the broker had no room: the transaction was not written`,

@@ -43,6 +43,11 @@ export class SourceFile {
     return this.#opened.mtimeMs;
   }
 
+  /** Wall-clock ms of its last change, also of its name: when what is in it had arrived. */
+  get arrivedAt(): number {
+    return Math.max(this.#opened.ctimeMs, this.#opened.mtimeMs);
+  }
+
   /** Reads into `target[at, at + length)` from the file's byte `from` on; 0 at the end of the file. */
   async read(target: Uint8Array, at: number, length: number, from: number): Promise<number> {
     const { bytesRead } = await this.#handle.read(target, at, length, from);

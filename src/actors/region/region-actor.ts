@@ -4,6 +4,8 @@ import type { RegionAlgorithm } from '../../clustering/region-algorithm.ts';
 import type { RegionState } from '../../clustering/region-state.ts';
 import { regionToken } from '../../geo/s2.ts';
 import type { ActorDefinition } from '../../system/actor.ts';
+import type { Clock } from '../../system/clock.ts';
+import type { PartitionStats } from '../stats.ts';
 import type { RegionMessage } from './messages.ts';
 import { joinedParts, storedParts, WrittenParts } from './written-parts.ts';
 
@@ -34,6 +36,8 @@ export interface RegionDependencies {
   readonly level: number;
   readonly algorithm: RegionAlgorithm;
   readonly fold: Fold;
+  readonly clock: Clock;
+  readonly stats: Pick<PartitionStats, 'folds' | 'foldMs'>;
 }
 
 /**
@@ -41,6 +45,7 @@ export interface RegionDependencies {
  * folds rows in the order they come.
  */
 export function regionActor(own: RegionDependencies): ActorDefinition<RegionMessage> {
+  const { clock, stats } = own;
   const token = regionToken(own.region, own.level);
   return {
     name: `region-${token}`,
@@ -54,10 +59,14 @@ export function regionActor(own: RegionDependencies): ActorDefinition<RegionMess
       return {
         receive(message) {
           switch (message.type) {
-            case 'rows':
+            case 'rows': {
+              const begun = clock.monotonic();
               foldAll(own.fold, state, message);
+              stats.foldMs += clock.monotonic() - begun;
+              stats.folds++;
               message.handled();
               return;
+            }
             case 'snapshot': {
               const changed = written.update(state);
               message.reply(changed.length === 0 ? undefined : changed);

@@ -10,6 +10,7 @@ import type { ModelPorts } from '../models/model-at.ts';
 import { collectReport } from './collect-report.ts';
 import { type Keeping, removeOldExports, writeExports } from './export-folder.ts';
 import { type Format, REPORT_FORMATS, reportText, textOf } from './formats.ts';
+import type { ReporterStats } from '../stats.ts';
 import type { ReporterMessage } from './messages.ts';
 import { replaceFile } from './replace-file.ts';
 
@@ -31,6 +32,7 @@ export interface ReporterDependencies extends Pick<ModelPorts, 'broker' | 'parti
     readonly formats: readonly Format[];
     readonly keep: Keeping;
   };
+  readonly stats: ReporterStats;
 }
 
 /** Tells people what the served model says: the report, and copies of it and of the model that are kept. */
@@ -108,7 +110,7 @@ class Reporter {
 
   async report(published: PublishedModel): Promise<void> {
     const { directory } = this.#own.report;
-    await this.#inTurn(async () => {
+    await this.#inTurn('report', async () => {
       const data = await this.#collect(published);
       await mkdir(directory, { recursive: true });
       for (const format of REPORT_FORMATS) {
@@ -126,7 +128,7 @@ class Reporter {
       log.info({}, 'nothing is exported: there is no model yet');
       return;
     }
-    await this.#inTurn(async () => {
+    await this.#inTurn('export', async () => {
       const { directory, formats, keep } = this.#own.exports;
       const data = await this.#collect(served);
       const texts = new Map<Format, string>();
@@ -147,8 +149,15 @@ class Reporter {
     await this.#working;
   }
 
-  async #inTurn(work: () => Promise<void>): Promise<void> {
-    const worked = this.#working.then(work);
+  async #inTurn(kind: keyof ReporterStats, work: () => Promise<void>): Promise<void> {
+    const { clock } = this.#context;
+    const worked = this.#working.then(async () => {
+      const begun = clock.monotonic();
+      await work();
+      const stats = this.#own.stats[kind];
+      stats.count++;
+      stats.busyMs += clock.monotonic() - begun;
+    });
     this.#working = worked.catch(() => undefined);
     await worked;
   }
