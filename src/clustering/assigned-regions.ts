@@ -57,10 +57,9 @@ export function* assignRegions(
       const weight = feature[0] as number;
       const mean: UnitVector = [feature[1] as number, feature[2] as number, feature[3] as number];
       const sse = feature[4] as number;
-      const known = { weight, mean, sse, cell };
       // Weights of rows that count 1 each are exact.
-      const rounded = blur === 0 ? known : { ...known, doubt: doubtOf(rows, weight, sse) };
-      nearest.push(addFeature(sums, rivals, left, rounded, 1));
+      const doubt = blur === 0 ? undefined : doubtOf(rows, weight, sse);
+      nearest.push(addFeature(sums, rivals, left, { weight, mean, sse, cell, doubt }, 1));
       features.add(feature);
       if (rivals.distances + features.count * FEATURE_WORK >= step) {
         step += DISTANCES_PER_STEP;

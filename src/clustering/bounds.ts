@@ -1,6 +1,6 @@
 import type { CellAddress } from '../geo/s2.ts';
 import type { UnitVector } from '../geo/sphere.ts';
-import { CellRivals, Descent, type Patch, patchOf } from './cell-rivals.ts';
+import { CellRivals, Descent, type Patch } from './cell-rivals.ts';
 import { greatestExcess, greatestExcessOfAny, type Lead } from './excess.ts';
 import { OPERATIONS, ROUNDING } from './rounding.ts';
 import type { Steps } from './slices.ts';
@@ -21,7 +21,7 @@ interface ConfinedFeature {
   /** All rows are in it. */
   readonly cell: CellAddress;
   /** Undefined: the rows count 1 each, and only their merging (`FeatureTree`) was rounded. */
-  readonly doubt?: Doubt;
+  readonly doubt?: Doubt | undefined;
 }
 
 interface ScatteredFeature extends Omit<ConfinedFeature, 'cell'> {
@@ -53,8 +53,8 @@ export interface CostSource {
 
 /** Centers nearer to each other than this are one, and a feature's cost is not known better. */
 const UNDERFLOW = 1e-60;
-/** Distances between two yields: about half a millisecond. */
-export const DISTANCES_PER_STEP = 50_000;
+/** Distances between two yields: about a quarter of a millisecond, and ten times that before the engine compiles them. */
+export const DISTANCES_PER_STEP = 20_000;
 /** Squared chord of antipodes, and more than any row's to its nearest center inside the unit ball. */
 const FARTHEST = 4 * (1 + 1e-6);
 /** What a feature takes beside its distances, in distances. */
@@ -149,53 +149,63 @@ export function addFeature(
   factor: number,
 ): number {
   const { mean, sse, weight } = feature;
-  const own = rivals.nearest(left, mean);
+  MEAN[0] = mean[0];
+  MEAN[1] = mean[1];
+  MEAN[2] = mean[2];
+  const own = rivals.nearest(left, MEAN, 0);
   const squared = rivals.squared[own] as number;
-  const errors = errorsOf(feature);
-  const { drift } = errors;
+  findErrors(feature);
+  const drift = ERRORS[DRIFT] as number;
   const cost = weight * squared + sse;
   let saved = 0;
   if (left.length > 1) {
     saved =
       feature.cell === undefined
-        ? cost - leastAnywhere(weight, squared, errors)
-        : weight * mostSaved(rivals, left, own, feature, errors);
+        ? cost - leastAnywhere(weight, squared)
+        : weight * mostSaved(rivals, left, own, feature);
   }
   sums.lower += factor * Math.max(0, cost - saved);
   sums.upper += factor * cost;
   sums.slack +=
     factor *
     (weight * drift * (2 * Math.sqrt(squared) + drift) +
-      errors.sse +
+      (ERRORS[SSE] as number) +
       OPERATIONS * ROUNDING * (cost + saved) +
       UNDERFLOW);
   return own;
 }
 
-interface Errors {
-  /** How far the mean may be from that of the rows. */
-  readonly drift: number;
-  /** The root of the SSE is at most this. */
-  readonly spread: number;
-  /** By how much the SSE may be wrong. */
-  readonly sse: number;
-}
+/** Of the feature that is being added: as an object's fields and as arguments the engine would box doubles. */
+const MEAN = new Float64Array(3);
+const ERRORS = new Float64Array(3);
+/** How far the mean may be from that of the rows. */
+const DRIFT = 0;
+/** The root of the SSE is at most this. */
+const SPREAD = 1;
+/** By how much the SSE may be wrong. */
+const SSE = 2;
 
-function errorsOf({ doubt, sse, weight }: BoundedFeature): Errors {
+function findErrors({ doubt, sse, weight }: BoundedFeature): void {
   if (doubt !== undefined) {
     const wrong = weight * doubt.sse;
-    return { drift: doubt.drift, spread: Math.sqrt(sse + wrong), sse: wrong };
+    ERRORS[DRIFT] = doubt.drift;
+    ERRORS[SPREAD] = Math.sqrt(sse + wrong);
+    ERRORS[SSE] = wrong;
+    return;
   }
   const drift = driftOf(weight);
   // By how much the root of the SSE may be wrong: Cauchy and Schwarz over at most weight - 1 merges, in
   // which the lesser weights add up to no more than weight * log2(weight).
   const blur = Math.sqrt(weight * (1 + Math.log2(weight))) * drift;
   const spread = Math.sqrt(sse) + blur;
-  return { drift, spread, sse: 4 * blur * spread };
+  ERRORS[DRIFT] = drift;
+  ERRORS[SPREAD] = spread;
+  ERRORS[SSE] = 4 * blur * spread;
 }
 
 /** What rows cost at least whose mean has this squared distance to its nearest center, wherever they are. */
-function leastAnywhere(weight: number, squared: number, { drift, spread }: Errors): number {
+function leastAnywhere(weight: number, squared: number): number {
+  const [drift, spread] = ERRORS as unknown as readonly [number, number];
   return Math.max(0, Math.sqrt(weight) * (Math.sqrt(squared) - drift) - spread) ** 2;
 }
 
@@ -205,8 +215,9 @@ function mostSaved(
   left: Int32Array,
   own: number,
   { cell, doubt, weight }: ConfinedFeature,
-  { drift, spread }: Errors,
 ): number {
+  const drift = ERRORS[DRIFT] as number;
+  const spread = ERRORS[SPREAD] as number;
   // Samuelson's ball is one of rows that count the same.
   const radius = doubt === undefined ? spread * Math.sqrt((weight - 1) / weight) : Infinity;
   const variance = (spread * spread) / weight;
@@ -215,7 +226,8 @@ function mostSaved(
   let patch: Patch | undefined;
   let sum = 0;
   let worst = 0;
-  for (const rival of left) {
+  for (let one = 0; one < left.length; one++) {
+    const rival = left[one] as number;
     const steep = 2 * rivals.apart(rival, own) * (1 + OPERATIONS * ROUNDING);
     if (steep < UNDERFLOW) {
       continue;
@@ -228,7 +240,7 @@ function mostSaved(
     if (inBall <= 0) {
       continue;
     }
-    patch ??= patchOf(cell);
+    patch ??= rivals.patchOf(cell);
     const most = Math.min(inBall, rivals.greatestLead(rival, own, patch) + wrong);
     if (most <= 0) {
       continue;

@@ -1,13 +1,16 @@
-import { type CellAddress, cellVertices } from '../geo/s2.ts';
+import { type CellAddress, fillCellVertices } from '../geo/s2.ts';
 import type { UnitVector } from '../geo/sphere.ts';
 import { UNIT_TOLERANCE } from './features.ts';
 
-/** The part of the sphere in an S2 cell. */
-export interface Patch {
-  readonly corners: readonly UnitVector[];
-  /** A point of the corners' convex hull in space is at least so far from the origin. */
-  readonly depth: number;
-}
+/**
+ * The part of the sphere in an S2 cell: x, y, z of its four corners and of the direction in the middle of them, and
+ * the depth: a point of the corners' convex hull in space is at least so far from the origin.
+ */
+export type Patch = Float64Array;
+
+const CORNERS = 4;
+const MIDDLE = 3 * CORNERS;
+const DEPTH = MIDDLE + 3;
 
 /**
  * Which centers can be the nearest to a point of an S2 cell. Sets of centers are their indices, never none.
@@ -24,28 +27,38 @@ export class CellRivals {
   readonly #x: Float64Array;
   readonly #y: Float64Array;
   readonly #z: Float64Array;
+  /** Of the cell that was looked at last. */
+  readonly #patch = new Float64Array(DEPTH + 1);
+  #patched: CellAddress | undefined;
+  /** Where those that are left are put together. */
+  readonly #left: Int32Array;
 
   constructor(centers: readonly UnitVector[]) {
     this.everyone = Int32Array.from(centers.keys());
     this.squared = new Float64Array(centers.length);
+    this.#left = new Int32Array(centers.length);
     this.#x = Float64Array.from(centers, ([x]) => x);
     this.#y = Float64Array.from(centers, ([, y]) => y);
     this.#z = Float64Array.from(centers, ([, , z]) => z);
   }
 
-  /** The first of `rivals` that is nearest to a point. */
-  nearest(rivals: Int32Array, point: UnitVector): number {
+  /** The first of `rivals` that is nearest to a point: x, y, z at `point[at]`. */
+  nearest(rivals: Int32Array, point: Float64Array, at: number): number {
     const { squared } = this;
     this.distances += rivals.length;
-    const x = point[0];
-    const y = point[1];
-    const z = point[2];
+    const x = point[at] as number;
+    const y = point[at + 1] as number;
+    const z = point[at + 2] as number;
     let nearest = rivals[0] as number;
     let least = Infinity;
-    for (const rival of rivals) {
-      const dx = x - (this.#x[rival] as number);
-      const dy = y - (this.#y[rival] as number);
-      const dz = z - (this.#z[rival] as number);
+    const cx = this.#x;
+    const cy = this.#y;
+    const cz = this.#z;
+    for (let one = 0; one < rivals.length; one++) {
+      const rival = rivals[one] as number;
+      const dx = x - (cx[rival] as number);
+      const dy = y - (cy[rival] as number);
+      const dz = z - (cz[rival] as number);
       const square = dx * dx + dy * dy + dz * dz;
       squared[rival] = square;
       if (square < least) {
@@ -82,9 +95,26 @@ export class CellRivals {
     if (rivals.length === 1) {
       return rivals;
     }
-    const patch = patchOf(cell);
-    const own = this.nearest(rivals, middleOf(patch.corners));
-    return rivals.filter((rival) => rival === own || this.greatestLead(rival, own, patch) > 0);
+    const patch = this.patchOf(cell);
+    const own = this.nearest(rivals, patch, MIDDLE);
+    const left = this.#left;
+    let count = 0;
+    for (let one = 0; one < rivals.length; one++) {
+      const rival = rivals[one] as number;
+      if (rival === own || this.greatestLead(rival, own, patch) > 0) {
+        left[count++] = rival;
+      }
+    }
+    return count === rivals.length ? rivals : left.slice(0, count);
+  }
+
+  /** The same as `patchOf`, until it is asked for another cell. */
+  patchOf(cell: CellAddress): Patch {
+    if (cell !== this.#patched) {
+      fillPatch(cell, this.#patch);
+      this.#patched = cell;
+    }
+    return this.#patch;
   }
 
   /**
@@ -95,8 +125,9 @@ export class CellRivals {
    * convex hull in space. With `lead(x) = s x + e` its lead is `(lead(y) - e (1 - |y|)) / |y|`, where lead(y)
    * is at most the greatest at a corner and |y| between `depth` and 1.
    */
-  greatestLead(rival: number, own: number, { corners, depth }: Patch): number {
-    this.distances += corners.length;
+  greatestLead(rival: number, own: number, patch: Patch): number {
+    this.distances += CORNERS;
+    const depth = patch[DEPTH] as number;
     const cx = this.#x[own] as number;
     const cy = this.#y[own] as number;
     const cz = this.#z[own] as number;
@@ -107,8 +138,10 @@ export class CellRivals {
     const sy = ry - cy;
     const sz = rz - cz;
     let most = -Infinity;
-    for (const corner of corners) {
-      most = Math.max(most, corner[0] * sx + corner[1] * sy + corner[2] * sz);
+    for (let at = 0; at < MIDDLE; at += 3) {
+      const along =
+        (patch[at] as number) * sx + (patch[at + 1] as number) * sy + (patch[at + 2] as number) * sz;
+      most = Math.max(most, along);
     }
     const even = -(sx * (rx + cx) + sy * (ry + cy) + sz * (rz + cz));
     // A row is that near to the sphere, and nearer to its cell than what is left of the tolerance after that;
@@ -162,22 +195,32 @@ export class Descent {
 }
 
 export function patchOf(cell: CellAddress): Patch {
-  const corners = cellVertices(cell);
-  const middle = middleOf(corners);
-  let depth = 1;
-  for (const [x, y, z] of corners) {
-    depth = Math.min(depth, x * middle[0] + y * middle[1] + z * middle[2]);
-  }
-  return { corners, depth };
+  const patch = new Float64Array(DEPTH + 1);
+  fillPatch(cell, patch);
+  return patch;
 }
 
-function middleOf(corners: readonly UnitVector[]): UnitVector {
-  let [x, y, z] = [0, 0, 0];
-  for (const corner of corners) {
-    x += corner[0];
-    y += corner[1];
-    z += corner[2];
+function fillPatch(cell: CellAddress, patch: Patch): void {
+  fillCellVertices(cell, patch);
+  let x = 0;
+  let y = 0;
+  let z = 0;
+  for (let at = 0; at < MIDDLE; at += 3) {
+    x += patch[at] as number;
+    y += patch[at + 1] as number;
+    z += patch[at + 2] as number;
   }
   const length = Math.hypot(x, y, z);
-  return [x / length, y / length, z / length];
+  x /= length;
+  y /= length;
+  z /= length;
+  let depth = 1;
+  for (let at = 0; at < MIDDLE; at += 3) {
+    const along = (patch[at] as number) * x + (patch[at + 1] as number) * y + (patch[at + 2] as number) * z;
+    depth = Math.min(depth, along);
+  }
+  patch[MIDDLE] = x;
+  patch[MIDDLE + 1] = y;
+  patch[MIDDLE + 2] = z;
+  patch[DEPTH] = depth;
 }

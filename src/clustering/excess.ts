@@ -58,20 +58,26 @@ export function greatestExcessOfAny(leads: readonly Lead[], variance: number): n
   // No more curved than this, in the direction of the steepest: see Scarf's bound.
   const mostCurved = Math.max(...leads.map(({ slope }) => Math.hypot(...slope))) / Math.sqrt(variance);
   const majorant = new Majorant(leads, variance);
+  let outside = new Float64Array(TOUCH_DOUBLES);
+  let inside = new Float64Array(TOUCH_DOUBLES);
+  let touch = new Float64Array(TOUCH_DOUBLES);
   let least = Infinity;
   for (let tilts = 1; tilts <= TILTS; tilts++) {
     let low = mostCurved * 2 ** -20;
     let high = mostCurved;
-    let [outside, inside] = [ORIGIN, ORIGIN];
+    outside.fill(0);
+    inside.fill(0);
     for (let step = 0; step < CURVATURES; step++) {
       const middle = Math.sqrt(low * high);
-      const touch = majorant.raise(middle);
-      least = Math.min(least, touch.mean);
-      if (touch.distance > variance) {
-        outside = touch;
+      least = Math.min(least, majorant.raise(middle, touch));
+      const next = touch;
+      if ((touch[3] as number) > variance) {
+        touch = outside;
+        outside = next;
         low = middle;
       } else {
-        inside = touch;
+        touch = inside;
+        inside = next;
         high = middle;
       }
     }
@@ -80,91 +86,94 @@ export function greatestExcessOfAny(leads: readonly Lead[], variance: number): n
   return least;
 }
 
-const ORIGIN: Touch = { mean: 0, x: 0, y: 0, z: 0, distance: 0 };
+/** Of the place where a quadratic function touches one of the leads, or 0: x, y, z, squared distance to the origin. */
+const TOUCH_DOUBLES = 4;
+/** Of a lead: slope, `below`, `most`, square of the slope. */
+const LEAD_DOUBLES = 6;
 
-/** Where a quadratic function touches one of the leads, or 0. */
-interface Touch {
-  /** The greatest mean that the function can have. */
-  readonly mean: number;
-  readonly x: number;
-  readonly y: number;
-  readonly z: number;
-  /** Squared distance to the origin. */
-  readonly distance: number;
-}
-
+/** Doubles travel in typed arrays: as fields and arguments the engine would box them. */
 class Majorant {
-  readonly #leads: readonly Lead[];
+  /** LEAD_DOUBLES a lead. */
+  readonly #leads: Float64Array;
   readonly #variance: number;
   /** The vector b. */
-  #x = 0;
-  #y = 0;
-  #z = 0;
+  readonly #tilt = new Float64Array(3);
 
   constructor(leads: readonly Lead[], variance: number) {
-    this.#leads = leads;
+    this.#leads = new Float64Array(LEAD_DOUBLES * leads.length);
     this.#variance = variance;
     const share = 0.5 / leads.length;
-    for (const { slope } of leads) {
-      this.#x += share * slope[0];
-      this.#y += share * slope[1];
-      this.#z += share * slope[2];
+    for (const [at, { below, most, slope }] of leads.entries()) {
+      const [x, y, z] = slope;
+      this.#leads.set([x, y, z, below, most, x * x + y * y + z * z], LEAD_DOUBLES * at);
+      for (const axis of [0, 1, 2] as const) {
+        this.#tilt[axis] = (this.#tilt[axis] as number) + share * slope[axis];
+      }
     }
   }
 
   /**
-   * Sets c, and a to the least that is enough:
+   * Sets c, and a to the least that is enough, and `touch`; returns the greatest mean that the function can have.
    * - q >= 0 asks for `|b|^2 / 4c`, with equality at y = -b / 2c;
    * - q >= slope y - below, with s = slope - b, asks for `|s|^2 / 4c - below`, with equality at y = s / 2c. If
    *   that is beyond the plane where the lead is `most`, it is enough up to the plane, and the point of it
    *   that is nearest asks for c times the squared distance less.
    */
-  raise(curvature: number): Touch {
+  raise(curvature: number, touch: Float64Array): number {
     const quarter = 0.25 / curvature;
-    const bx = this.#x;
-    const by = this.#y;
-    const bz = this.#z;
+    const leads = this.#leads;
+    const bx = this.#tilt[0] as number;
+    const by = this.#tilt[1] as number;
+    const bz = this.#tilt[2] as number;
     const tilt = bx * bx + by * by + bz * bz;
-    let most = tilt * quarter * (1 + ROUNDING);
+    let raised = tilt * quarter * (1 + ROUNDING);
     const half = 2 * quarter;
     let px = -bx * half;
     let py = -by * half;
     let pz = -bz * half;
-    for (const lead of this.#leads) {
-      const x = lead.slope[0];
-      const y = lead.slope[1];
-      const z = lead.slope[2];
+    for (let at = 0; at < leads.length; at += LEAD_DOUBLES) {
+      const x = leads[at] as number;
+      const y = leads[at + 1] as number;
+      const z = leads[at + 2] as number;
+      const below = leads[at + 3] as number;
+      const most = leads[at + 4] as number;
+      const steepness = leads[at + 5] as number;
       const sx = x - bx;
       const sy = y - by;
       const sz = z - bz;
       const square = sx * sx + sy * sy + sz * sz;
-      const steepness = x * x + y * y + z * z;
       const along = half * (x * sx + y * sy + z * sz);
-      const beyond = Math.max(0, along - lead.most - lead.below);
+      const beyond = Math.max(0, along - most - below);
       // What is rounded in s and in `along` weighs no more than this.
-      const wrong = ROUNDING * ((square + steepness) * quarter + lead.below);
-      const asked = square * quarter - lead.below - (curvature * beyond * beyond) / steepness + wrong;
-      if (asked > most) {
-        most = asked;
+      const wrong = ROUNDING * ((square + steepness) * quarter + below);
+      const asked = square * quarter - below - (curvature * beyond * beyond) / steepness + wrong;
+      if (asked > raised) {
+        raised = asked;
         const back = beyond / steepness;
         px = sx * half - back * x;
         py = sy * half - back * y;
         pz = sz * half - back * z;
       }
     }
-    const mean = most + curvature * this.#variance * (1 + ROUNDING);
-    return { mean, x: px, y: py, z: pz, distance: px * px + py * py + pz * pz };
+    touch[0] = px;
+    touch[1] = py;
+    touch[2] = pz;
+    touch[3] = px * px + py * py + pz * pz;
+    return raised + curvature * this.#variance * (1 + ROUNDING);
   }
 
   /**
    * Moves b against the slope of the least mean: towards where q touches, on average between a point
    * outside and one inside, so that the average has the variance.
    */
-  lean(outside: Touch, inside: Touch, step: number): void {
-    const between = Math.max(outside.distance - inside.distance, Number.MIN_VALUE);
-    const share = Math.min(1, (this.#variance - inside.distance) / between);
-    this.#x += 2 * step * (inside.x + share * (outside.x - inside.x));
-    this.#y += 2 * step * (inside.y + share * (outside.y - inside.y));
-    this.#z += 2 * step * (inside.z + share * (outside.z - inside.z));
+  lean(outside: Float64Array, inside: Float64Array, step: number): void {
+    const near = inside[3] as number;
+    const between = Math.max((outside[3] as number) - near, Number.MIN_VALUE);
+    const share = Math.min(1, (this.#variance - near) / between);
+    for (let axis = 0; axis < 3; axis++) {
+      const from = inside[axis] as number;
+      const to = from + share * ((outside[axis] as number) - from);
+      this.#tilt[axis] = (this.#tilt[axis] as number) + 2 * step * to;
+    }
   }
 }

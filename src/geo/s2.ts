@@ -215,15 +215,61 @@ export function regionFromToken(token: string): { readonly region: number; reado
 
 /** Unit vectors of a cell's four corners, counter-clockwise from the least (i, j). */
 export function cellVertices(cell: CellAddress): readonly UnitVector[] {
-  const size = 2 ** cell.level;
-  const u = [uOfFraction(cell.i / size), uOfFraction((cell.i + 1) / size)] as const;
-  const v = [uOfFraction(cell.j / size), uOfFraction((cell.j + 1) / size)] as const;
-  return [
-    directionOf(cell.face, u[0], v[0]),
-    directionOf(cell.face, u[1], v[0]),
-    directionOf(cell.face, u[1], v[1]),
-    directionOf(cell.face, u[0], v[1]),
-  ];
+  const into = new Float64Array(12);
+  fillCellVertices(cell, into);
+  return [0, 3, 6, 9].map((at) => [into[at], into[at + 1], into[at + 2]] as unknown as UnitVector);
+}
+
+/** Fills the first twelve of `into` with the same: x, y, z of each corner. */
+export function fillCellVertices({ face, i, j, level }: CellAddress, into: Float64Array): void {
+  const size = 2 ** level;
+  const u0 = uOfFraction(i / size);
+  const u1 = uOfFraction((i + 1) / size);
+  const v0 = uOfFraction(j / size);
+  const v1 = uOfFraction((j + 1) / size);
+  for (let corner = 0; corner < 4; corner++) {
+    const u = corner === 0 || corner === 3 ? u0 : u1;
+    const v = corner < 2 ? v0 : v1;
+    const n = 1 / Math.sqrt(1 + u * u + v * v);
+    const a = u * n;
+    const b = v * n;
+    fillDirection(face, n, a, b, into, 3 * corner);
+  }
+}
+
+/** Puts the coordinates along a face's normal and its two axes where they belong. */
+function fillDirection(face: number, n: number, a: number, b: number, into: Float64Array, at: number): void {
+  switch (face) {
+    case 0:
+      into[at] = n;
+      into[at + 1] = a;
+      into[at + 2] = b;
+      return;
+    case 1:
+      into[at] = -a;
+      into[at + 1] = n;
+      into[at + 2] = b;
+      return;
+    case 2:
+      into[at] = -a;
+      into[at + 1] = -b;
+      into[at + 2] = n;
+      return;
+    case 3:
+      into[at] = -n;
+      into[at + 1] = -b;
+      into[at + 2] = -a;
+      return;
+    case 4:
+      into[at] = b;
+      into[at + 1] = -n;
+      into[at + 2] = -a;
+      return;
+    default:
+      into[at] = b;
+      into[at + 1] = a;
+      into[at + 2] = -n;
+  }
 }
 
 /**
@@ -235,27 +281,6 @@ export function regionPolygon(region: number, level: number): readonly Position[
     longitude: longitudeOf(x, y),
     latitude: latitudeOf(x, y, z),
   }));
-}
-
-function directionOf(face: number, u: number, v: number): UnitVector {
-  const scale = 1 / Math.sqrt(1 + u * u + v * v);
-  const n = scale;
-  const a = u * scale;
-  const b = v * scale;
-  switch (face) {
-    case 0:
-      return [n, a, b];
-    case 1:
-      return [-a, n, b];
-    case 2:
-      return [-a, -b, n];
-    case 3:
-      return [-n, -b, -a];
-    case 4:
-      return [b, -n, -a];
-    default:
-      return [b, a, -n];
-  }
 }
 
 function checkLevel(level: number): void {
