@@ -47,8 +47,7 @@ export class FeatureNodes {
   /** Makes room for so many nodes. */
   constructor(nodes = FIRST_CAPACITY - 1) {
     this.capacity = nodes + 1;
-    this.features = new Float64Array(this.capacity * NODE_DOUBLES);
-    this.children = new Int32Array(this.capacity * 4);
+    [this.features, this.children] = allocateNodes(this.capacity);
   }
 
   get memoryBytes(): number {
@@ -63,9 +62,8 @@ export class FeatureNodes {
   }
 
   private grow(capacity: number): void {
-    const features = new Float64Array(capacity * NODE_DOUBLES);
+    const [features, children] = allocateNodes(capacity);
     features.set(this.features);
-    const children = new Int32Array(capacity * 4);
     children.set(this.children);
     this.features = features;
     this.children = children;
@@ -79,8 +77,7 @@ export class FeatureNodes {
     }
     const { children, features } = this;
     this.capacity = this.live + 1;
-    this.features = new Float64Array(this.capacity * NODE_DOUBLES);
-    this.children = new Int32Array(this.capacity * 4);
+    [this.features, this.children] = allocateNodes(this.capacity);
     this.used = 1;
     this.free = 0;
     const move = (node: number): number => {
@@ -279,4 +276,16 @@ export class FeatureNodes {
       }
     }
   }
+}
+
+/** Features and children of so many nodes, in one buffer: to allocate one takes longer than to fill it. */
+function allocateNodes(capacity: number): [Float64Array<ArrayBuffer>, Int32Array<ArrayBuffer>] {
+  const features = capacity * NODE_DOUBLES;
+  const buffer = new ArrayBuffer(
+    features * Float64Array.BYTES_PER_ELEMENT + capacity * 4 * Int32Array.BYTES_PER_ELEMENT,
+  );
+  return [
+    new Float64Array(buffer, 0, features),
+    new Int32Array(buffer, features * Float64Array.BYTES_PER_ELEMENT, capacity * 4),
+  ];
 }

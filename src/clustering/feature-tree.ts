@@ -14,6 +14,7 @@ import {
   MAX_FEATURE_LIMIT,
   MIN_FEATURE_LIMIT,
   type TreeRoot,
+  type TreeState,
 } from './feature-tree-format.ts';
 
 /**
@@ -41,16 +42,22 @@ export class FeatureTree {
   private readonly rootLevel: number;
   private readonly only: CellAddress | undefined;
   /** Node of each face's root, 0 where there is none. */
-  private roots = new Int32Array(FACES);
-  private nodes = new FeatureNodes();
-  private sseLimit = 0;
+  private roots: Int32Array<ArrayBuffer>;
+  private nodes: FeatureNodes;
+  private sseLimit: number;
   private most: number;
   private costCount = 0;
 
-  /** @throws RangeError when the limit is no integer in [MIN_FEATURE_LIMIT, MAX_FEATURE_LIMIT]. */
-  constructor(root: TreeRoot, limit: number) {
+  /**
+   * @param state what it goes on from; by default it is empty
+   * @throws RangeError when the limit is no integer in [MIN_FEATURE_LIMIT, MAX_FEATURE_LIMIT].
+   */
+  constructor(root: TreeRoot, limit: number, state?: Pick<TreeState, 'nodes' | 'roots' | 'threshold'>) {
     this.root = root;
     this.most = checkedLimit(limit);
+    this.roots = state?.roots ?? new Int32Array(FACES);
+    this.nodes = state?.nodes ?? new FeatureNodes();
+    this.sseLimit = state?.threshold ?? 0;
     this.only = root === 'sphere' ? undefined : root;
     this.rootLevel = this.only?.level ?? 0;
   }
@@ -60,12 +67,8 @@ export class FeatureTree {
    * @throws SummaryFormatError when the bytes are no tree, or of an unknown version.
    */
   static decode(bytes: Uint8Array): FeatureTree {
-    const snapshot = decodeTree(bytes);
-    const tree = new FeatureTree(snapshot.root, snapshot.limit);
-    tree.roots = snapshot.roots;
-    tree.nodes = snapshot.nodes;
-    tree.sseLimit = snapshot.threshold;
-    return tree;
+    const state = decodeTree(bytes);
+    return new FeatureTree(state.root, state.limit, state);
   }
 
   /** The exact state as bytes (`feature-tree-format.ts`); equal states give equal bytes. */

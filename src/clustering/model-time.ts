@@ -99,10 +99,15 @@ export function countedAt(panes: readonly PlacedPane[], options: TimeOptions): C
     const factor = halfLifeMs === undefined ? 1 : 2 ** (-(watermark - pane.meanTime) / halfLifeMs);
     return factor < LEAST_FACTOR ? 0 : factor;
   };
-  const counted = past
-    .filter(({ pane }) => pane.earliest >= (from ?? -Infinity))
-    .map((placed) => ({ ...placed, factor: factorOf(placed.pane) }))
-    .filter(({ factor }) => factor > 0);
+  const counted: CountedPane[] = [];
+  for (const { pane, partition, region } of past) {
+    if (pane.earliest >= (from ?? -Infinity)) {
+      const factor = factorOf(pane);
+      if (factor > 0) {
+        counted.push({ region, partition, pane, factor });
+      }
+    }
+  }
   return { counted, watermark, from, to };
 }
 
@@ -118,19 +123,24 @@ export function sourceOf({ factor, pane, partition, region }: CountedPane): Mode
 export function sourcesAt(panes: readonly PlacedPane[], options: TimeOptions): TimedSources {
   const { counted, from, to, watermark } = countedAt(panes, options);
   const { halfLifeMs } = options;
+  let rows = 0;
+  let earliest = Infinity;
+  let latest = -Infinity;
+  for (const { pane } of counted) {
+    rows += pane.rows;
+    earliest = Math.min(earliest, pane.earliest);
+    latest = Math.max(latest, pane.latest);
+  }
   return {
     sources: counted.map(sourceOf),
     time: {
       from: isoTime(from),
       to: isoTime(to),
       watermark: isoTime(watermark),
-      rows: counted.reduce((rows, { pane }) => rows + pane.rows, 0),
+      rows,
       halfLifeSeconds: halfLifeMs === undefined ? null : halfLifeMs / 1000,
     },
-    span: {
-      earliest: isoTime(counted.reduce((time, { pane }) => Math.min(time, pane.earliest), Infinity)),
-      latest: isoTime(counted.reduce((time, { pane }) => Math.max(time, pane.latest), -Infinity)),
-    },
+    span: { earliest: isoTime(earliest), latest: isoTime(latest) },
   };
 }
 

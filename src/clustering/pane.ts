@@ -38,7 +38,7 @@ export class Pane {
 
   /** Another one whenever its bytes are others: with each row, and where it settles to fewer features. */
   get revision(): string {
-    return paneRevision(this.rows, this.tree.limit);
+    return `${String(this.rows)}/${String(this.tree.limit)}`;
   }
 
   /** Rows that may still be folded before the number of features that are kept grows. */
@@ -68,10 +68,6 @@ export class Pane {
     this.tree.setLimit(featureLimit(this.rows, mostFeatures));
     this.tree.absorb(other.tree);
   }
-}
-
-export function paneRevision(rows: number, featureLimit: number): string {
-  return `${String(rows)}/${String(featureLimit)}`;
 }
 
 /**

@@ -9,7 +9,7 @@ import type { ModelPane } from './model-time.ts';
 import { REST } from './panes.ts';
 import type { RegionState } from './region-state.ts';
 import { decodeParts, RegionSummary, type SummaryOptions } from './region-summary.ts';
-import { decodeHead, decodePane, HEAD, revisionOf } from './summary-format.ts';
+import { decodeHead, decodePane, HEAD, type PartRevision, revisionOf } from './summary-format.ts';
 
 type Parts = ReadonlyMap<string, Uint8Array>;
 
@@ -17,7 +17,7 @@ type Parts = ReadonlyMap<string, Uint8Array>;
  * Gives what was decoded before of the same revision of that part, or else decodes. Without a revision only the
  * bytes tell.
  */
-export type Once = (part: string, revision: string | undefined, decode: () => ModelPane) => ModelPane;
+export type Once = (part: string, revision: PartRevision | undefined, decode: () => ModelPane) => ModelPane;
 
 /** What the first part of a stored state tells. */
 export interface StoredHead {
@@ -35,6 +35,8 @@ export interface StoredForm {
   readonly inTime: boolean;
   /** @throws SummaryFormatError when the bytes are damaged or of an unknown version. */
   headOf(first: Uint8Array): StoredHead;
+  /** Of a part with a pane, as `panesOf` tells it. */
+  revisionOf(part: Uint8Array): PartRevision | undefined;
   /**
    * The rows as a model reads them, in ascending order of time.
    * @throws SummaryFormatError when the parts are damaged, of an unknown version, or not all there.
@@ -63,6 +65,7 @@ const SUMMARY_FORM: StoredForm = {
     const { panes, region, watermark } = decodeHead(first);
     return { region, watermark, others: panes };
   },
+  revisionOf,
   panesOf: (parts, once) => {
     const { head, panes } = decodeParts(parts, (name, bytes, root) =>
       once(name, revisionOf(bytes), () => decodePane(name, bytes, root)),
@@ -75,10 +78,11 @@ const KMEANS_FORM: StoredForm = {
   firstPart: KMEANS,
   inTime: false,
   headOf: (first) => ({ ...decodeKMeansHead(first), others: [] }),
+  revisionOf: (part) => ({ rows: decodeKMeansHead(part).rows }),
   panesOf: (parts, once) => {
     const bytes = partOf(parts, KMEANS);
     const { region, rows } = decodeKMeansHead(bytes);
-    return { region, panes: [once(KMEANS, String(rows), () => paneOf(BatchedKMeans.decode(bytes)))] };
+    return { region, panes: [once(KMEANS, { rows }, () => paneOf(BatchedKMeans.decode(bytes)))] };
   },
 };
 

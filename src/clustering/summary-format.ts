@@ -20,7 +20,7 @@ import { type CellAddress, MAX_REGION_LEVEL, regionCount } from '../geo/s2.ts';
 import { limitOf, TREE_HEADER_BYTES } from './feature-tree-format.ts';
 import { FeatureTree } from './feature-tree.ts';
 import { SummaryFormatError } from './features.ts';
-import { Pane, paneRevision } from './pane.ts';
+import { Pane } from './pane.ts';
 import { parsePaneName, type PaneSpan, REST } from './panes.ts';
 
 /** Name of the part that tells of the others. */
@@ -79,13 +79,19 @@ export function encodePane({ earliest, latest, rows, timeSum, tree }: Pane): Uin
   return bytes;
 }
 
-/** `Pane.revision` of an encoded pane; undefined where there are too few bytes to tell. */
-export function revisionOf({ buffer, byteLength, byteOffset }: Uint8Array): string | undefined {
+/** Of a region's part, in one epoch: the same number of rows and limit of features, the same bytes. */
+export interface PartRevision {
+  readonly rows: number;
+  readonly limit?: number;
+}
+
+/** Of an encoded pane; undefined where there are too few bytes to tell. */
+export function revisionOf({ buffer, byteLength, byteOffset }: Uint8Array): PartRevision | undefined {
   if (byteLength < PANE_BYTES + TREE_HEADER_BYTES) {
     return undefined;
   }
   const view = new DataView(buffer, byteOffset, byteLength);
-  return paneRevision(view.getFloat64(8, true), limitOf(view, PANE_BYTES));
+  return { rows: view.getFloat64(8, true), limit: limitOf(view, PANE_BYTES) };
 }
 
 /**

@@ -85,7 +85,11 @@ for (const algorithm of ALGORITHMS) {
       const state = folded(algorithm, ROWS);
       const revisions = new Map(state.parts().map(({ name, revision }) => [name, revision]));
       const first = form.panesOf(parts, (part, revision, decode) => {
-        expect(revision).to.equal(revisions.get(part));
+        expect(revision).to.deep.equal(form.revisionOf(parts.get(part) as Uint8Array));
+        const { limit, rows } = revision ?? expect.fail(`${part} has no revision`);
+        expect(limit === undefined ? String(rows) : `${String(rows)}/${String(limit)}`).to.equal(
+          revisions.get(part),
+        );
         const pane = decode();
         decoded.set(part, pane);
         return pane;

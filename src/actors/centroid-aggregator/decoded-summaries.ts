@@ -1,6 +1,7 @@
-import { byPlace, type ModelPane, type PlacedPane } from '../../clustering/model-time.ts';
+import type { ModelPane, PlacedPane } from '../../clustering/model-time.ts';
 import { formOf } from '../../clustering/region-algorithm.ts';
 import type { Steps } from '../../clustering/slices.ts';
+import type { PartRevision } from '../../clustering/summary-format.ts';
 
 /** A region's summary as it stands in the table of a partition. */
 export interface EncodedSummary {
@@ -11,8 +12,28 @@ export interface EncodedSummary {
 }
 
 interface Decoded {
-  readonly revision: string;
+  readonly revision: PartRevision;
   readonly pane: ModelPane;
+  /** Memory that it takes. */
+  readonly bytes: number;
+}
+
+interface Region {
+  readonly region: number;
+  readonly partition: number;
+  readonly panes: readonly PlacedPane[];
+}
+
+/** What is kept of a region. */
+interface Kept {
+  /** Its first part, copied: what was read may be a view of much more. */
+  readonly first: Uint8Array;
+  /** By the name of the part. */
+  readonly panes: ReadonlyMap<string, Decoded>;
+  /** Memory of these panes. */
+  readonly bytes: number;
+  /** Undefined where not all panes are kept. */
+  readonly whole: Region | undefined;
 }
 
 /** Most that is kept: 384 regions of 2,000 features are 45 MB. */
@@ -26,8 +47,8 @@ const MOST_BYTES = 96 * 2 ** 20;
 export class DecodedSummaries {
   readonly #most: number;
   #epoch = 0;
-  /** By partition and token, then by the name of the part. */
-  #kept: ReadonlyMap<string, ReadonlyMap<string, Decoded>> = new Map();
+  /** By partition and token. */
+  #kept: ReadonlyMap<string, Kept> = new Map();
 
   constructor(most = MOST_BYTES) {
     this.#most = most;
@@ -43,33 +64,74 @@ export class DecodedSummaries {
       this.#kept = new Map();
       this.#epoch = epoch;
     }
-    const placed: PlacedPane[] = [];
-    const all = new Map<string, ReadonlyMap<string, Decoded>>();
-    let bytes = 0;
-    for (const { partition, parts, token } of summaries) {
-      const key = `${String(partition)}/${token}`;
-      const before = this.#kept.get(key);
-      const kept = new Map<string, Decoded>();
+    const regions: Region[] = [];
+    const all = new Map<string, Kept>();
+    let left = this.#most;
+    for (const summary of summaries) {
+      const key = `${String(summary.partition)}/${summary.token}`;
+      const { kept, region } = decoded(summary, this.#kept.get(key), left);
+      left -= kept.bytes;
       all.set(key, kept);
-      const { panes, region } = formOf(parts).panesOf(parts, (name, revision, decode) => {
-        if (revision === undefined) {
-          return decode();
-        }
-        const known = before?.get(name);
-        const decoded = known?.revision === revision ? known : { revision, pane: decode() };
-        const size = decoded.pane.tree.memoryBytes;
-        if (bytes + size <= this.#most) {
-          bytes += size;
-          kept.set(name, decoded);
-        }
-        return decoded.pane;
-      });
-      for (const pane of panes) {
-        placed.push({ region, partition, pane });
-      }
+      regions.push(region);
       yield;
     }
     this.#kept = all;
-    return placed.sort(byPlace);
+    return regions
+      .sort((a, b) => a.region - b.region || a.partition - b.partition)
+      .flatMap(({ panes }) => panes);
   }
+}
+
+/** A region's panes, of which no more than `most` bytes are kept. */
+function decoded(
+  { partition, parts }: EncodedSummary,
+  before: Kept | undefined,
+  most: number,
+): { readonly region: Region; readonly kept: Kept } {
+  if (before?.whole !== undefined && before.bytes <= most && isUnchanged(before, parts)) {
+    return { region: before.whole, kept: before };
+  }
+  const form = formOf(parts);
+  const keeping = new Map<string, Decoded>();
+  let bytes = 0;
+  const { panes, region } = form.panesOf(parts, (name, revision, decode) => {
+    if (revision === undefined) {
+      return decode();
+    }
+    const known = before?.panes.get(name);
+    const isKnown = known !== undefined && isEqual(known.revision, revision);
+    const one = isKnown ? known : measured(revision, decode());
+    if (bytes + one.bytes <= most) {
+      bytes += one.bytes;
+      keeping.set(name, one);
+    }
+    return one.pane;
+  });
+  const now = { region, partition, panes: panes.map((pane) => ({ region, partition, pane })) };
+  const whole = keeping.size === panes.length ? now : undefined;
+  const first = (parts.get(form.firstPart) as Uint8Array).slice();
+  return { region: now, kept: { first, panes: keeping, bytes, whole } };
+}
+
+/** Whether the parts are those that all panes of a region were decoded of. */
+function isUnchanged({ first, panes }: Kept, parts: EncodedSummary['parts']): boolean {
+  const form = formOf(parts);
+  if (Buffer.compare(first, parts.get(form.firstPart) as Uint8Array) !== 0) {
+    return false;
+  }
+  for (const [name, { revision }] of panes) {
+    const part = parts.get(name);
+    if (part === undefined || !isEqual(revision, form.revisionOf(part))) {
+      return false;
+    }
+  }
+  return true;
+}
+
+function measured(revision: PartRevision, pane: ModelPane): Decoded {
+  return { revision, pane, bytes: pane.tree.memoryBytes };
+}
+
+function isEqual({ limit, rows }: PartRevision, other: PartRevision | undefined): boolean {
+  return rows === other?.rows && limit === other.limit;
 }

@@ -159,6 +159,11 @@ describe('summaries that were decoded before', () => {
       ),
     }));
     expect(() => finish(decoded.decode(cut))).to.throw(SummaryFormatError);
+    const withoutPanes = stored.map((one) => ({
+      ...one,
+      parts: new Map([...one.parts].filter(([name]) => name === 'head')),
+    }));
+    expect(() => finish(decoded.decode(withoutPanes))).to.throw(SummaryFormatError, 'is missing');
     expect(contents(finish(decoded.decode(stored)))).to.deep.equal(contents(afresh(stored)));
   });
 });
