@@ -20,6 +20,15 @@ interface LayerSource {
 interface Base {
   readonly factors: ReadonlyMap<FeatureTree, number>;
   readonly layer: Layer;
+  /** Of all the trees. */
+  readonly features: number;
+  /** Each of the rows counts 1 in it. */
+  readonly isPlain: boolean;
+}
+
+/** A base, and how many times what is merged in it counts now. */
+interface ScaledBase extends Base {
+  readonly scale: number;
 }
 
 /** What is kept of a region. */
@@ -42,7 +51,7 @@ interface Kept {
 export class LayerCache {
   /** What bounded the SSE of the features that the last model was searched in. */
   sseBound: number | undefined;
-  #kept: ReadonlyMap<number, Kept> = new Map();
+  readonly #kept = new Map<number, Kept>();
 
   /**
    * The regions of sources that are in the order of a model. Others are forgotten.
@@ -50,7 +59,7 @@ export class LayerCache {
    */
   *regionsOf(sources: readonly LayerSource[]): Steps<readonly LayeredRegion[]> {
     const regions: LayeredRegion[] = [];
-    const now = new Map<number, Kept>();
+    const seen = new Set<number>();
     for (let from = 0; from < sources.length; ) {
       const { region } = sources[from] as LayerSource;
       let to = from + 1;
@@ -58,12 +67,16 @@ export class LayerCache {
         to++;
       }
       const kept = keep(sources.slice(from, to), this.#kept.get(region));
-      now.set(region, kept);
+      // At once: it may have taken memory over from what was kept before.
+      this.#kept.set(region, kept);
+      seen.add(region);
       regions.push(kept.region);
       from = to;
       yield;
     }
-    this.#kept = now;
+    for (const region of [...this.#kept.keys()].filter((one) => !seen.has(one))) {
+      this.#kept.delete(region);
+    }
     return regions;
   }
 }
@@ -72,19 +85,22 @@ function keep(sources: readonly LayerSource[], before: Kept | undefined): Kept {
   if (before !== undefined && areSame(sources, before.sources)) {
     return before;
   }
-  const newest = new Set(
-    sources.filter(({ partition }, at) => sources[at + 1]?.partition !== partition).map(({ tree }) => tree),
+  const newest = sources.filter(({ partition }, at) => sources[at + 1]?.partition !== partition);
+  let base = before?.base === undefined ? undefined : scaled(before.base, sources);
+  if (sources.length - (base?.factors.size ?? 0) > MOST_LOOSE * newest.length) {
+    base = baseOf(sources.filter((source) => !newest.includes(source)));
+  }
+  const beside = sources.filter(({ tree }) => base?.factors.has(tree) !== true);
+  const spare: Float64Array[] = [];
+  for (const [tree, { sums }] of before?.loose ?? []) {
+    if (!beside.some((source) => source.tree === tree)) {
+      spare.push(sums);
+    }
+  }
+  const loose = new Map(
+    beside.map(({ tree }) => [tree, before?.loose.get(tree) ?? layerOf(tree, spare.pop())]),
   );
-  let base = before?.base;
-  if (base !== undefined && scaleOf(base, sources) === undefined) {
-    base = undefined;
-  }
-  if (sources.length - (base?.factors.size ?? 0) > MOST_LOOSE * newest.size) {
-    base = baseOf(sources.filter(({ tree }) => !newest.has(tree)));
-  }
-  const trees = sources.map(({ tree }) => tree).filter((tree) => base?.factors.has(tree) !== true);
-  const loose = new Map(trees.map((tree) => [tree, before?.loose.get(tree) ?? layerOf(tree)]));
-  return { sources, region: layeredRegion(sources, base, loose), base, loose };
+  return { sources, region: layeredRegion(sources, base, beside, loose), base, loose };
 }
 
 function areSame(now: readonly LayerSource[], before: readonly LayerSource[]): boolean {
@@ -94,17 +110,23 @@ function areSame(now: readonly LayerSource[], before: readonly LayerSource[]): b
   );
 }
 
-function baseOf(sources: readonly LayerSource[]): Base {
+function baseOf(sources: readonly LayerSource[]): ScaledBase {
   const factors = new Map(sources.map(({ factor = 1, tree }) => [tree, factor]));
-  return { factors, layer: mergedLayer([...factors.keys()], [...factors.values()]) };
+  return {
+    factors,
+    layer: mergedLayer([...factors.keys()], [...factors.values()]),
+    features: sources.reduce((count, { tree }) => count + tree.count, 0),
+    isPlain: sources.every(({ factor = 1 }) => factor === 1),
+    scale: 1,
+  };
 }
 
-/** How many times what is merged counts now; undefined if that is not the same for all of it. */
-function scaleOf({ factors }: Base, sources: readonly LayerSource[]): number | undefined {
+/** The base as it counts now; undefined if that is not in the same proportion for all of it. */
+function scaled(base: Base, sources: readonly LayerSource[]): ScaledBase | undefined {
   let scale: number | undefined;
   let found = 0;
   for (const { factor = 1, tree } of sources) {
-    const before = factors.get(tree);
+    const before = base.factors.get(tree);
     if (before !== undefined) {
       found++;
       const times = factor / before;
@@ -114,25 +136,26 @@ function scaleOf({ factors }: Base, sources: readonly LayerSource[]): number | u
       }
     }
   }
-  return found === factors.size ? scale : undefined;
+  return scale === undefined || found < base.factors.size ? undefined : { ...base, scale };
 }
 
 function layeredRegion(
-  sources: readonly LayerSource[],
-  base: Base | undefined,
+  [first]: readonly LayerSource[],
+  base: ScaledBase | undefined,
+  beside: readonly LayerSource[],
   loose: ReadonlyMap<FeatureTree, Layer>,
 ): LayeredRegion {
-  const [first] = sources as readonly [LayerSource, ...LayerSource[]];
   const layers = [...loose.values()];
-  const factors = sources.filter(({ tree }) => loose.has(tree)).map(({ factor = 1 }) => factor);
+  const factors = beside.map(({ factor = 1 }) => factor);
+  const isPlain =
+    factors.every((factor) => factor === 1) && (base?.isPlain ?? true) && (base?.scale ?? 1) === 1;
+  const features = beside.reduce((count, { tree }) => count + tree.count, base?.features ?? 0);
   if (base !== undefined) {
     layers.unshift(base.layer);
-    factors.unshift(scaleOf(base, sources) as number);
+    factors.unshift(base.scale);
   }
-  const isPlain = factors.every((factor) => factor === 1) && sources.every(({ factor = 1 }) => factor === 1);
-  const features = sources.reduce((count, { tree }) => count + tree.count, 0);
   return {
-    root: first.tree.root,
+    root: (first as LayerSource).tree.root,
     layers,
     factors,
     rows: layers.reduce((rows, layer) => rows + layer.rows, 0),

@@ -3,9 +3,9 @@ import type { TreeRoot } from './feature-tree-format.ts';
 import type { FeatureTree } from './feature-tree.ts';
 import { mergeFeature } from './merge-feature.ts';
 
-/** A quadtree of features, and what all rows in a node's cell are together. Shared, never changed. */
+/** A quadtree of features, and what all rows in a node's cell are together. */
 export interface Layer extends Quadtree {
-  /** NODE_DOUBLES a node: its own feature, merged with those of all nodes below it. */
+  /** NODE_DOUBLES a node, or more: its own feature, merged with those of all nodes below it. */
   readonly sums: Float64Array;
   /** Number of rows. */
   readonly rows: number;
@@ -27,9 +27,21 @@ export interface LayeredRegion extends Layers {
   readonly blur: number;
 }
 
-/** A tree as a layer. The tree must not be changed any more. */
-export function layerOf(tree: FeatureTree): Layer {
-  return summed(tree.quadtree, tree.totalWeight());
+/** Arrays of sums are made so much longer, for the next layer of the same cell. */
+const SPARE = 1.25;
+
+/**
+ * A tree as a layer. The tree must not be changed any more.
+ * @param spare what another layer had, that is of no more use, for its sums
+ */
+export function layerOf(tree: FeatureTree, spare?: Float64Array): Layer {
+  const { features } = tree.quadtree.nodes;
+  const isRoom = spare !== undefined && spare.length >= features.length;
+  return summed(
+    tree.quadtree,
+    tree.totalWeight(),
+    isRoom ? spare : new Float64Array(Math.ceil(SPARE * features.length)),
+  );
 }
 
 /** One layer of all rows of trees over the same cell, each tree's rows counting `factors` times. */
@@ -44,10 +56,9 @@ export function mergedLayer(trees: readonly FeatureTree[], factors: readonly num
     }
   }
   // No more rows come to it: room for them would be kept in vain.
-  return summed(
-    { roots: nodes.trim(roots), nodes },
-    trees.reduce((rows, tree) => rows + tree.totalWeight(), 0),
-  );
+  const quadtree = { roots: nodes.trim(roots), nodes };
+  const rows = trees.reduce((sum, tree) => sum + tree.totalWeight(), 0);
+  return summed(quadtree, rows, new Float64Array(nodes.features.length));
 }
 
 /** Merges a subtree of `from` into the node, 0 for none, of the same cell; returns the node. */
@@ -79,8 +90,8 @@ function overlay(
   return own;
 }
 
-function summed({ nodes, roots }: Quadtree, rows: number): Layer {
-  const sums = nodes.features.slice();
+function summed({ nodes, roots }: Quadtree, rows: number, sums: Float64Array): Layer {
+  sums.set(nodes.features);
   for (const root of roots) {
     if (root !== 0) {
       sumUp(nodes.children, sums, root);

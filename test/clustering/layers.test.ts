@@ -240,6 +240,28 @@ describe('layers of panes', () => {
     expect(layersOf([])).to.deep.equal([]);
   });
 
+  it('are right again after a model that was given up half way, whose layers took over memory of those before', () => {
+    const at = vectorsOf(spherePoints(8, 5));
+    const newest = (seed: number): readonly Rows[] => [
+      { points: cityPoints(600, 8, 9), factor: 1, pane: 0 },
+      { points: cityPoints(400, 8, seed), factor: 1, pane: 1 },
+    ];
+    // Of both the same objects, as they are given again.
+    const [first, second] = [sources(newest(1)), sources(newest(2))];
+    const cache = new LayerCache();
+    const assigned = (of: readonly TreeSource[], by: LayerCache): unknown =>
+      finish(assignRegions(finish(by.regionsOf(of)), at)).bounds;
+    const before = assigned(first, cache);
+    for (const steps of [1, 2, 3]) {
+      const givenUp = cache.regionsOf(second);
+      for (let step = 0; step < steps; step++) {
+        expect(givenUp.next().done).to.equal(false);
+      }
+      expect(assigned(first, cache)).to.deep.equal(before);
+    }
+    expect(assigned(second, cache)).to.deep.equal(assigned(second, new LayerCache()));
+  });
+
   it('of the sphere are walked face by face', () => {
     const { x, y, z } = spherePoints(500, 3);
     const tree = new FeatureTree('sphere', 60);
