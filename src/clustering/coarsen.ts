@@ -5,8 +5,8 @@ import type { LayeredRegion } from './layers.ts';
 import { LEAST_SHARE, mergeRuns } from './runs.ts';
 import type { Steps } from './slices.ts';
 
-/** Cells between two yields: some 100 ns each. */
-const CELLS_PER_STEP = 4096;
+/** Cells between two yields: some 100 ns each, and 2 us before the engine compiles them. */
+const CELLS_PER_STEP = 1024;
 /** Of the features that may be so many are aimed at, as the next model's may be a few more. */
 const AIM = 0.8;
 

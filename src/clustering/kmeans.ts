@@ -37,6 +37,8 @@ export interface SearchResult {
   readonly cost: number;
 }
 
+/** Evaluations between two yields of an assignment, which a live model also makes before the engine has compiled it. */
+const ASSIGNMENT_PER_STEP = EVALUATIONS_PER_STEP / 4;
 /** Starts of a search where nobody says how many. */
 export const DEFAULT_SEEDINGS = 4;
 /** To come below a cost is hopeless when so many steps like the last would not do. */
@@ -114,7 +116,7 @@ function* assignAll(blocks: Blocks, centers: Centers, into: Assignment): Steps<v
     const to = Math.min(features.count, from + FEATURES_PER_BLOCK);
     assignRange(features, centers, rivals.indices, left, into, from, to);
     evaluations += centers.count + left * (to - from);
-    if (evaluations >= EVALUATIONS_PER_STEP) {
+    if (evaluations >= ASSIGNMENT_PER_STEP) {
       evaluations = 0;
       yield;
     }
@@ -161,13 +163,17 @@ class Search {
     const candidates = 2 + Math.floor(Math.log(k));
     const sum = new Float64Array(1);
     distance.fill(Infinity);
+    // Where all are given no other is drawn by its distance to them.
+    const missing = (start?.count ?? 0) < k;
     let chosen = 0;
     const choose = (x: number, y: number, z: number): void => {
       centers.x[chosen] = x;
       centers.y[chosen] = y;
       centers.z[chosen] = z;
       chosen++;
-      lowerRange(features, distance, x, y, z, 0, count);
+      if (missing) {
+        lowerRange(features, distance, x, y, z, 0, count);
+      }
     };
     const chooseFeature = (f: number): void => {
       choose(features.x[f] as number, features.y[f] as number, features.z[f] as number);
