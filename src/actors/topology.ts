@@ -3,6 +3,7 @@
  *
  * ```
  * admin                  every command
+ * watchdog               health, and partitions that are stuck
  * ingest                 all-for-one
  * ├── publisher          bytes -> rows -> messages -> topic, progress in the same transaction
  * └── file-watcher       finds files that have come to rest
