@@ -94,12 +94,19 @@ module.exports = {
       ['^src/(rows|geo|clustering)/'],
     ),
     onlyImports(
+      'health-is-judged-from-samples',
+      'Who takes the samples, and who acts on them, is the business of the stages.',
+      '^src/health/',
+      ['^src/health/', '^src/system/clock\\.ts$'],
+    ),
+    onlyImports(
       'metrics-know-no-stage',
       'Stages record in a port; what is sampled of them is read from plain data.',
       '^src/metrics/',
       [
         '^src/(metrics|system|clustering|geo)/',
         '^src/broker/broker\\.ts$',
+        '^src/admin/stages\\.ts$',
         '^src/actors/(stats|arrivals|centroid-aggregator/messages)\\.ts$',
       ],
     ),

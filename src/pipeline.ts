@@ -1,6 +1,7 @@
 import { hostname } from 'node:os';
 import type { AdminMessage } from './actors/admin/messages.ts';
 import type { Outcome } from './admin/outcome.ts';
+import type { Stage } from './admin/stages.ts';
 import type { CommandPort, CommandRequest } from './admin/request.ts';
 import type { HealthPort } from './doors/http/ports.ts';
 import type { PublishedModel } from './actors/centroid-aggregator/messages.ts';
@@ -113,7 +114,10 @@ export async function startPipeline(
     },
   );
   const { budget, connections, stats, topics } = topology;
-  metrics.begin({ broker, budget, connections, stats, system, rows: topics.rows }, schedule);
+  const isReady = (): boolean => topology.health.readyz().status !== 'failing';
+  const isPaused = (stage: Stage): boolean => topology.stages.isPaused(stage);
+  const { rows } = topics;
+  metrics.begin({ broker, budget, connections, stats, system, isReady, isPaused, rows }, schedule);
   return {
     broker,
     topology,

@@ -368,6 +368,24 @@ export const CATALOGUE = {
     tags: ['reason'],
     help: 'Messages that no handler saw.',
   },
+  'health.ready': {
+    kind: 'gauge',
+    unit: '0 or 1',
+    tags: [],
+    help: 'Whether /readyz says so: joined, restored, nothing stuck, the broker answers, not ending.',
+  },
+  'health.stuck': {
+    kind: 'counter',
+    unit: 'restarts',
+    tags: [],
+    help: 'Partitions that were restarted because they were stuck.',
+  },
+  'stage.paused': {
+    kind: 'gauge',
+    unit: '0 or 1',
+    tags: ['stage'],
+    help: 'Whether the stage is paused.',
+  },
   'memory.budget': {
     kind: 'gauge',
     unit: 'bytes',

@@ -1,4 +1,5 @@
 import type { PipelineStats } from '../actors/stats.ts';
+import { type Stage, STAGES } from '../admin/stages.ts';
 import type { Broker } from '../broker/broker.ts';
 import type { ActorSystem } from '../system/actor-system.ts';
 import type { ByteBudget } from '../system/budget.ts';
@@ -13,6 +14,8 @@ export interface Sources {
   readonly budget: Pick<ByteBudget, 'used'>;
   readonly system: Pick<ActorSystem, 'inspect' | 'deadLetters'>;
   readonly broker: Pick<Broker, 'offsets' | 'unconsumed'>;
+  readonly isReady: () => boolean;
+  readonly isPaused: (stage: Stage) => boolean;
   /** Topic of the rows. */
   readonly rows: string;
 }
@@ -43,6 +46,7 @@ export class Sampler {
     this.#models();
     this.#connections();
     this.#actors();
+    this.#health();
     const metrics = this.#metrics;
     const { broker, budget, rows } = this.#sources;
     const { bytes, records } = broker.unconsumed(rows);
@@ -73,6 +77,16 @@ export class Sampler {
           }
         }),
     );
+  }
+
+  #health(): void {
+    const { isPaused, isReady, stats } = this.#sources;
+    this.#metrics.gauge('health.ready', [{ value: Number(isReady()), tags: {} }]);
+    this.#metrics.gauge(
+      'stage.paused',
+      STAGES.map((stage) => ({ value: Number(isPaused(stage)), tags: { stage } })),
+    );
+    this.#total('health.stuck', stats.stuckRestarts);
   }
 
   #files(): void {

@@ -17,6 +17,7 @@ describe('the sampler', () => {
   let ends: (() => Promise<{ first: number; end: number }>)[];
   let asked: number[];
   let sampler: Sampler;
+  let ready = false;
 
   beforeEach(() => {
     stats = emptyStats(2);
@@ -43,6 +44,8 @@ describe('the sampler', () => {
           return (ends[partition] ?? (() => Promise.reject(new Error('away'))))();
         },
       },
+      isReady: () => ready,
+      isPaused: (stage) => stage === 'publisher',
       rows: 'mobile_data',
     });
   });
@@ -130,6 +133,20 @@ describe('the sampler', () => {
     second.send('c.csv', { rows: 1, bytes: 1 }, unread);
     sampler.sample();
     expect(metrics.counted).to.include({ 'connection.messages files': 3, 'connection.waits files': 1 });
+  });
+
+  it('tells health, and which stages are paused', () => {
+    sampler.sample();
+    expect(metrics.gauges).to.include({
+      'health.ready': 0,
+      'stage.paused publisher': 1,
+      'stage.paused regions': 0,
+    });
+    ready = true;
+    stats.stuckRestarts = 2;
+    sampler.sample();
+    expect(metrics.gauges).to.include({ 'health.ready': 1 });
+    expect(metrics.counted).to.include({ 'health.stuck': 2 });
   });
 
   it('has one name for all partitions and one for all regions', () => {
