@@ -6,6 +6,8 @@ import type { CommandPort, CommandRequest } from './admin/request.ts';
 import type { HealthPort } from './doors/http/ports.ts';
 import type { PublishedModel } from './actors/centroid-aggregator/messages.ts';
 import { startTopology, type Topology, type TopologyOptions } from './actors/topology.ts';
+import { readRunTimeSettings } from './actors/settings/run-time-settings.ts';
+import { topicNames } from './actors/topics.ts';
 import { readTotals, type Totals } from './actors/totals.ts';
 import type { Broker } from './broker/broker.ts';
 import type { Configuration } from './config/schema.ts';
@@ -92,6 +94,12 @@ export async function startPipeline(
     missing: 'create',
     ...(signal === undefined ? {} : { signal }),
   });
+  const set = await readRunTimeSettings(broker, topicNames(configuration.topics).settings).catch(
+    async (error: unknown) => {
+      await broker.close();
+      throw error;
+    },
+  );
   const { statsd } = configuration;
   const metrics = new PipelineMetrics({ clock, log, statsd: statsd.enabled ? statsd : undefined });
   const { arrivals, observer, recorder } = metrics;
@@ -108,6 +116,7 @@ export async function startPipeline(
       log,
       version: packageVersion(),
       startedAt,
+      set,
       replica,
       bulletins: () => board.bySource(),
       shutdown: options.onShutdown ?? (() => undefined),

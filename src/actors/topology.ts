@@ -68,6 +68,7 @@ import { packing, RowPacker } from './publisher/row-packer.ts';
 import { type Fold, fold } from './region/region-actor.ts';
 import { reporterActor, type ReporterDependencies } from './reporter/reporter-actor.ts';
 import { EffectiveSettings } from './settings/effective-settings.ts';
+import type { RunTimeSettings } from './settings/run-time-settings.ts';
 import { emptyStats, type PipelineStats } from './stats.ts';
 import { watchdogActor } from './watchdog/watchdog-actor.ts';
 import { groupNames, type TopicNames, topicNames } from './topics.ts';
@@ -102,6 +103,8 @@ export interface TopologyOptions {
   readonly onConfiguration?: (now: Configuration) => void;
   readonly fold?: Fold;
   readonly log: Logger;
+  /** What was set while it ran before: the first row is judged by it. */
+  readonly set: RunTimeSettings;
   /** Name of this replica: commands are addressed to it. */
   readonly replica: string;
   readonly bulletins: CommandPorts['bulletins'];
@@ -143,6 +146,7 @@ export function startTopology(
     setThresholds(connections, now);
     options.onConfiguration?.(now);
   });
+  settings.adopt(options.set);
   const served = new ServedModel();
   const supervision = supervisionOf(configuration);
   const { ownership } = configuration.ingest;

@@ -63,7 +63,11 @@ export async function demoCommand(
     const onModel = (published: NamedModel): void => {
       model = published;
     };
-    const pipeline = await startOrSay(settings, { log, live: true, onModel }, output, signal);
+    const asked = new AbortController();
+    const onShutdown = (): void => {
+      asked.abort();
+    };
+    const pipeline = await startOrSay(settings, { log, live: true, onModel, onShutdown }, output, signal);
     if (pipeline === undefined) {
       return EXIT_FAILURE;
     }
@@ -87,6 +91,7 @@ export async function demoCommand(
         pipeline.terminated,
         generator.then(() => undefined),
         aborted(signal),
+        aborted(asked.signal),
         ...(options.durationMs === undefined ? [] : [elapsed(options.durationMs)]),
       ]);
       generating.abort();
