@@ -56,8 +56,10 @@ export interface PartitionStats {
   nextOffset: number;
   /** What is committed of it is read back, by the incarnation of now. */
   restored: boolean;
-  /** Monotonic ms at which its loop turned last. */
+  /** Monotonic ms at which its loop turned last, or the incarnation of now began. */
   turnedAt: number;
+  /** Offset of the next record that it will read. */
+  position: number;
   /** A commit is under way. */
   committing: boolean;
   messages: number;
@@ -138,6 +140,7 @@ export function emptyStats(partitions: number): PipelineStats {
       nextOffset: 0,
       restored: false,
       turnedAt: 0,
+      position: 0,
       committing: false,
       messages: 0,
       slices: 0,

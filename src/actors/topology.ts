@@ -329,14 +329,19 @@ export function startTopology(
         stuckAfterMs: configuration.health.stuckAfter,
         brokerTimeoutMs: configuration.health.brokerTimeout,
       },
-      askBroker: () => broker.offsets(topics.models, 0),
+      askBroker: () => readableEnds(broker, topics.rows, ownedPartitions(system.inspect())),
       isEnding: () => state.ending,
       hasJoined: () => stats.joined,
-      partitions: () => ownedPartitions(system.inspect()).map((partition) => statsOf(stats, partition)),
+      // One that is being restarted is told of as such, and given its time.
+      partitions: () =>
+        ownedPartitions(
+          system.inspect().filter(({ state }) => state === 'running' || state === 'starting'),
+        ).map((partition) => statsOf(stats, partition)),
       actors: () => system.inspect(),
       paused: () => stages.paused(),
       held: () => (stats.publisher.logIsFull ? 'the log is at its limit: reading of files waits' : undefined),
       partition: (partition) => addressOf(`partitions/partition-${String(partition)}`),
+      checkpoints: (partition) => statsOf(stats, partition).checkpoints,
       watching: (watching) => {
         monitor = watching;
       },
@@ -380,6 +385,19 @@ export function startTopology(
     }),
   );
   return { admin, health, topics, connections, budget, settings, stages, stats };
+}
+
+/** Asked of the broker also where nothing is owned: it is to be seen whether it answers. */
+async function readableEnds(
+  broker: Broker,
+  topic: string,
+  owned: readonly number[],
+): Promise<ReadonlyMap<number, number>> {
+  const asked = owned.length === 0 ? [0] : owned;
+  const ends = await Promise.all(
+    asked.map(async (partition) => [partition, await broker.readableEnd(topic, partition)] as const),
+  );
+  return new Map(ends);
 }
 
 /** What is open, and what is opened later, keeps to these limits. */

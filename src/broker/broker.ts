@@ -92,6 +92,11 @@ export interface Broker {
   offsets(topic: string, partition: number): Promise<{ readonly first: number; readonly end: number }>;
 
   /**
+   * How far a reader comes now: up to the end, or to the first transaction that is still open, of whomever.
+   */
+  readableEnd(topic: string, partition: number): Promise<number>;
+
+  /**
    * Offset of the first retained record of which the timestamp (ms since the epoch) is `timestamp` or
    * later; undefined where there is none.
    */

@@ -12,8 +12,10 @@ export interface PartitionSample {
   readonly partition: number;
   /** What is committed of it is read back, and its loop has begun. */
   readonly restored: boolean;
-  /** Monotonic ms at which its loop turned last. */
+  /** Monotonic ms at which its loop turned last, or it began to be restored. */
   readonly turnedAt: number;
+  /** Since when it reads nothing although there is something to be read; undefined: it reads, or all is read. */
+  readonly behindSince: number | undefined;
   /** A commit is under way, which waits for a broker that is away and for room on a full disk. */
   readonly committing: boolean;
 }
@@ -34,6 +36,8 @@ export interface HealthSample {
   readonly paused: readonly string[];
   /** Why the publisher waits, where it does. */
   readonly held: string | undefined;
+  /** When an actor was restarted last; undefined: not lately. */
+  readonly restartedAt: number | undefined;
   /** The longest time that the event loop stood still lately, and when that ended. */
   readonly stall: { readonly ms: number; readonly endedAt: number } | undefined;
 }
@@ -56,8 +60,10 @@ export interface StuckPartition {
 const DOWN_FOR_MS = 5_000;
 /** The event loop should never stand still for so long. */
 const LONG_STALL_MS = 2_000;
-/** A stall is told of for so long. */
-const STALL_TOLD_MS = 60_000;
+/** A stall, and a restart, is told of for so long. */
+const TOLD_MS = 60_000;
+/** A restore reads whole tables: it is given so many times as long as all else. */
+const RESTORE_PATIENCE = 3;
 
 /** Whether it has joined and restored, and makes progress or has nothing to do. */
 export function judgeReadiness(sample: HealthSample, limits: HealthLimits): HealthAnswer {
@@ -98,21 +104,25 @@ function* unready(sample: HealthSample, limits: HealthLimits): Generator<string>
   }
 }
 
-function* impaired({ held, now, paused, stall }: HealthSample): Generator<string> {
+function* impaired({ held, now, paused, restartedAt, stall }: HealthSample): Generator<string> {
+  if (restartedAt !== undefined && now - restartedAt < TOLD_MS) {
+    yield `an actor was restarted ${seconds(now - restartedAt)} ago`;
+  }
   if (paused.length > 0) {
     yield `paused: ${paused.join(', ')}`;
   }
   if (held !== undefined) {
     yield held;
   }
-  if (stall !== undefined && stall.ms >= LONG_STALL_MS && now - stall.endedAt < STALL_TOLD_MS) {
+  if (stall !== undefined && stall.ms >= LONG_STALL_MS && now - stall.endedAt < TOLD_MS) {
     yield `the event loop stood still for ${seconds(stall.ms)}, until ${seconds(now - stall.endedAt)} ago`;
   }
 }
 
 /**
- * Partitions whose loop does not turn although nothing outside keeps it: it waits for nobody that is paused, its
- * broker answers, and no commit is under way.
+ * Partitions that stand still although nothing outside keeps them: they wait for nobody that is paused, their
+ * broker answers, and no commit is under way. Their loop does not turn, or it reads nothing of what is there, or
+ * they are not restored for long.
  */
 export function stuckPartitions(
   { askedBrokerAt, brokerBackAt, now, partitions, paused, stall }: HealthSample,
@@ -124,10 +134,16 @@ export function stuckPartitions(
   }
   // What stood still with the broker, or with the whole process, is given time anew after that.
   const from = Math.max(brokerBackAt, stall?.endedAt ?? -Infinity);
+  const reading = !paused.includes('partitions');
   return partitions
-    .filter(({ committing, restored }) => restored && !committing)
-    .map(({ partition, turnedAt }) => ({ partition, stillMs: now - Math.max(turnedAt, from) }))
-    .filter(({ stillMs }) => stillMs >= stuckAfterMs);
+    .filter(({ committing }) => !committing)
+    .map(({ behindSince, partition, restored, turnedAt }) => {
+      const stillSince = restored && reading ? Math.min(turnedAt, behindSince ?? Infinity) : turnedAt;
+      const patience = restored ? stuckAfterMs : RESTORE_PATIENCE * stuckAfterMs;
+      return { partition, stillMs: now - Math.max(stillSince, from), patience };
+    })
+    .filter(({ patience, stillMs }) => stillMs >= patience)
+    .map(({ partition, stillMs }) => ({ partition, stillMs }));
 }
 
 function seconds(ms: number): string {

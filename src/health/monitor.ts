@@ -14,15 +14,25 @@ import {
 export interface HealthPorts {
   readonly clock: Pick<Clock, 'monotonic'>;
   readonly limits: HealthLimits;
-  /** Resolves when the broker has answered. */
-  readonly askBroker: () => Promise<unknown>;
+  /** Resolves, when the broker has answered, to how far each owned partition can be read. */
+  readonly askBroker: () => Promise<ReadonlyMap<number, number>>;
   readonly isEnding: () => boolean;
   readonly hasJoined: () => boolean;
-  readonly partitions: () => readonly PartitionSample[];
-  readonly actors: () => readonly { readonly path: string; readonly state: string }[];
+  readonly partitions: () => readonly SeenPartition[];
+  readonly actors: () => readonly {
+    readonly path: string;
+    readonly state: string;
+    readonly restarts: number;
+  }[];
   readonly paused: () => readonly string[];
   /** Why the publisher waits, where it does. */
   readonly held: () => string | undefined;
+}
+
+/** An owned partition as it is; the monitor finds out whether it moves. */
+export interface SeenPartition extends Omit<PartitionSample, 'behindSince'> {
+  /** Offset of the next record that it will read. */
+  readonly position: number;
 }
 
 /** Between two looks. */
@@ -38,6 +48,11 @@ export class HealthMonitor {
   readonly #downSince = new Map<string, { readonly state: string; readonly since: number }>();
   #lookedAt: number;
   #stall: HealthSample['stall'];
+  /** By partition: how far it can be read, as far as is known. */
+  #ends: ReadonlyMap<number, number> = new Map();
+  readonly #behind = new Map<number, { readonly position: number; readonly since: number }>();
+  #restarts = 0;
+  #restartedAt: number | undefined;
   #askedAt: number | undefined;
   #answeredAt = -Infinity;
   #backAt = -Infinity;
@@ -64,6 +79,12 @@ export class HealthMonitor {
     for (const path of [...this.#downSince.keys()].filter((known) => !paths.has(known))) {
       this.#downSince.delete(path);
     }
+    const restarts = actors().reduce((sum, actor) => sum + actor.restarts, 0);
+    if (restarts > this.#restarts) {
+      this.#restartedAt = now;
+    }
+    this.#restarts = restarts;
+    this.#lookAtPositions(now);
     if (this.#askedAt === undefined && now - this.#answeredAt >= ASK_EVERY_MS) {
       void this.#ask(now);
     }
@@ -88,7 +109,7 @@ export class HealthMonitor {
     const { askBroker, clock, limits } = this.#ports;
     this.#askedAt = now;
     try {
-      await askBroker();
+      this.#ends = await askBroker();
     } catch {
       // Whoever needs the broker tells what is wrong with it; an answer is an answer.
     }
@@ -99,6 +120,18 @@ export class HealthMonitor {
     this.#askedAt = undefined;
   }
 
+  /** Which partitions read nothing although there is something. */
+  #lookAtPositions(now: number): void {
+    for (const { partition, position } of this.#ports.partitions()) {
+      const before = this.#behind.get(partition);
+      if (position >= (this.#ends.get(partition) ?? 0)) {
+        this.#behind.delete(partition);
+      } else if (before?.position !== position) {
+        this.#behind.set(partition, { position, since: now });
+      }
+    }
+  }
+
   #sample(): HealthSample {
     const { clock, hasJoined, held, isEnding, partitions, paused } = this.#ports;
     return {
@@ -107,10 +140,14 @@ export class HealthMonitor {
       joined: hasJoined(),
       askedBrokerAt: this.#askedAt,
       brokerBackAt: this.#backAt,
-      partitions: partitions(),
+      partitions: partitions().map((seen) => ({
+        ...seen,
+        behindSince: this.#behind.get(seen.partition)?.since,
+      })),
       down: [...this.#downSince].map(([path, down]) => ({ path, ...down })),
       paused: paused(),
       held: held(),
+      restartedAt: this.#restartedAt,
       stall: this.#stall,
     };
   }

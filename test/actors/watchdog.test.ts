@@ -1,12 +1,35 @@
 import { expect } from 'chai';
-import type { Broker } from '../../src/broker/broker.ts';
+import type { Broker, PartitionReader } from '../../src/broker/broker.ts';
 import { asFile, drain, onStage, rowLines, until } from './pipeline/support.ts';
 import { done } from './admin/support.ts';
 
 const QUICK = { 'checkpoint.every': '100ms', 'health.stuckAfter': '1s' } as const;
 
-/** A broker of which the rows' readers hang when they are told to, also when they should give up. */
-function hanging(times: { left: number; hung: number }): (broker: Broker) => Broker {
+/** A broker of which the rows' readers give nothing from now on, though they are asked and told to give up. */
+function silent(state: { silent: boolean; reads: number }): (broker: Broker) => Broker {
+  return withReader((reader) => {
+    const read = reader.read.bind(reader);
+    reader.read = async (bytes, signal) => {
+      if (!state.silent) {
+        return await read(bytes, signal);
+      }
+      state.reads++;
+      await new Promise<void>((resolve) => {
+        if (signal.aborted) {
+          resolve();
+        }
+        signal.addEventListener('abort', () => {
+          resolve();
+        });
+      });
+      return [];
+    };
+    Object.defineProperty(reader, 'ready', { get: () => false });
+  });
+}
+
+/** A broker whose readers of the rows are changed. */
+function withReader(change: (reader: PartitionReader) => void): (broker: Broker) => Broker {
   return (broker) =>
     new Proxy(broker, {
       get: (target, property) => {
@@ -16,30 +39,39 @@ function hanging(times: { left: number; hung: number }): (broker: Broker) => Bro
         }
         return async (topic: string, partition: number, offset: number) => {
           const reader = await target.openReader(topic, partition, offset);
-          const read = reader.read.bind(reader);
-          reader.read = (bytes, signal) => {
-            if (topic === 'mobile_data' && times.left > 0) {
-              times.left--;
-              times.hung++;
-              return new Promise((resolve) => {
-                // Only the end of the incarnation, not what else it would like to do, ends the wait.
-                const since = performance.now();
-                const check = (): void => {
-                  if (signal.aborted && performance.now() - since > 6_000) {
-                    resolve([]);
-                  } else {
-                    setTimeout(check, 50);
-                  }
-                };
-                check();
-              });
-            }
-            return read(bytes, signal);
-          };
+          if (topic === 'mobile_data') {
+            change(reader);
+          }
           return reader;
         };
       },
     });
+}
+
+/** A broker of which the rows' readers hang when they are told to, also when they should give up. */
+function hanging(times: { left: number; hung: number }): (broker: Broker) => Broker {
+  return withReader((reader) => {
+    const read = reader.read.bind(reader);
+    reader.read = (bytes, signal) => {
+      if (times.left === 0) {
+        return read(bytes, signal);
+      }
+      times.left--;
+      times.hung++;
+      return new Promise((resolve) => {
+        // Only the end of the incarnation, not what else it would like to do, ends the wait.
+        const since = performance.now();
+        const check = (): void => {
+          if (signal.aborted && performance.now() - since > 6_000) {
+            resolve([]);
+          } else {
+            setTimeout(check, 50);
+          }
+        };
+        check();
+      });
+    };
+  });
 }
 
 describe('the watchdog', () => {
@@ -62,6 +94,40 @@ describe('the watchdog', () => {
       const partitions = status.stages.find(({ stage: name }) => name === 'partitions');
       expect(partitions?.restarts).to.be.greaterThan(0);
       expect(partitions?.bulletins.map(({ message }) => message).join()).to.contain('nothing has moved');
+    });
+  });
+
+  it('notices a partition that is given nothing of what is there, and ends the process when no restart helps', async () => {
+    await onStage(async (stage) => {
+      const state = { silent: false, reads: 0 };
+      const pipeline = await stage.start(QUICK, { intercept: silent(state) });
+      const { health, stats } = pipeline.topology;
+      await until('it is ready', () => health.readyz().status === 'ok');
+      state.silent = true;
+      await until('it is silent', () => state.reads > 0);
+      await stage.write('a.csv', asFile(rowLines(100)));
+      await until('that is told', () =>
+        health.readyz().reasons.some((reason) => reason.startsWith('partition 0 is stuck')),
+      );
+      const exit = await pipeline.terminated;
+      expect(exit.kind === 'failed' && String(exit.error)).to.contain(
+        'restarts have not brought it to a checkpoint',
+      );
+      expect(stats.stuckRestarts).to.equal(3);
+    });
+  });
+
+  it('takes nobody for stuck who has nothing to do, however rarely there is a checkpoint', async () => {
+    const began = performance.now();
+    await onStage(async (stage) => {
+      const pipeline = await stage.start({ ...QUICK, 'checkpoint.every': '10m' });
+      const { health, stats } = pipeline.topology;
+      await stage.write('a.csv', asFile(rowLines(100)));
+      await until('they are read', () => (stats.partitions[0]?.rowsRead ?? 0) === 100);
+      await until('its loop has turned on for long', () => performance.now() > began + 4_000);
+      expect(stats.stuckRestarts).to.equal(0);
+      expect(health.readyz().status).to.equal('ok');
+      expect(await drain(pipeline)).to.equal(100);
     });
   });
 

@@ -10,10 +10,13 @@ const well: HealthSample = {
   joined: true,
   askedBrokerAt: undefined,
   brokerBackAt: -Infinity,
-  partitions: [{ partition: 0, restored: true, turnedAt: NOW - 100, committing: false }],
+  partitions: [
+    { partition: 0, restored: true, turnedAt: NOW - 100, behindSince: undefined, committing: false },
+  ],
   down: [],
   paused: [],
   held: undefined,
+  restartedAt: undefined,
   stall: undefined,
 };
 
@@ -21,7 +24,9 @@ const still = (
   ms: number,
   more: Partial<HealthSample['partitions'][number]> = {},
 ): Partial<HealthSample> => ({
-  partitions: [{ partition: 3, restored: true, turnedAt: NOW - ms, committing: false, ...more }],
+  partitions: [
+    { partition: 3, restored: true, turnedAt: NOW - ms, behindSince: undefined, committing: false, ...more },
+  ],
 });
 
 const ready = (sample: Partial<HealthSample>): string => {
@@ -61,9 +66,14 @@ describe('health', () => {
       stuckPartitions({ ...well, ...sample }, LIMITS).length;
     expect(stuck(still(21_000))).to.equal(1);
     expect(stuck(still(21_000, { committing: true }))).to.equal(0);
-    expect(stuck(still(21_000, { restored: false }))).to.equal(0);
+    // A restore reads whole tables.
+    expect(stuck(still(59_000, { restored: false }))).to.equal(0);
+    expect(stuck(still(60_000, { restored: false }))).to.equal(1);
     expect(stuck({ ...still(21_000), paused: ['regions'] })).to.equal(0);
     expect(stuck({ ...still(21_000), paused: ['partitions'] })).to.equal(1);
+    const behind = still(0, { behindSince: NOW - 21_000 });
+    expect(stuck(behind)).to.equal(1);
+    expect(stuck({ ...behind, paused: ['partitions'] })).to.equal(0);
   });
 
   it('gives a partition its time anew after an outage, or when the whole process stood still', () => {
@@ -83,6 +93,7 @@ describe('health', () => {
     };
     expect(degraded({ paused: ['publisher', 'reporter'] })).to.equal('paused: publisher, reporter');
     expect(degraded({ held: 'the log is at its limit' })).to.equal('the log is at its limit');
+    expect(degraded({ restartedAt: NOW - 9_000 })).to.equal('an actor was restarted 9 s ago');
     expect(degraded({ stall: { ms: 3_000, endedAt: NOW - 5_000 } })).to.equal(
       'the event loop stood still for 3 s, until 5 s ago',
     );

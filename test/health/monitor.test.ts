@@ -6,15 +6,18 @@ function monitored() {
   let now = 0;
   let answer: (() => void) | undefined;
   let asked = 0;
-  const actors: { path: string; state: string }[] = [];
-  const partition = { partition: 0, restored: true, turnedAt: 0, committing: false };
+  const actors: { path: string; state: string; restarts: number }[] = [];
+  const partition = { partition: 0, restored: true, turnedAt: 0, position: 0, committing: false };
+  const ends = new Map([[0, 0]]);
   const monitor = new HealthMonitor({
     clock: { monotonic: () => now },
     limits: { stuckAfterMs: 20_000, brokerTimeoutMs: 10_000 },
     askBroker: () => {
       asked++;
-      return new Promise<void>((resolve) => {
-        answer = resolve;
+      return new Promise((resolve) => {
+        answer = () => {
+          resolve(ends);
+        };
       });
     },
     isEnding: () => false,
@@ -27,6 +30,7 @@ function monitored() {
   return {
     monitor,
     actors,
+    ends,
     partition,
     asked: () => asked,
     answer: async () => {
@@ -71,12 +75,38 @@ describe('the health monitor', () => {
 
   it('knows since when an actor is down, and forgets it when it is back', () => {
     const { actors, monitor, pass } = monitored();
-    actors.push({ path: 'a', state: 'waiting' });
+    actors.push({ path: 'a', state: 'waiting', restarts: 0 });
     pass(6_000);
     expect(monitor.readiness().reasons).to.deep.equal(['a is waiting for 6 s']);
-    actors.splice(0, 1, { path: 'a', state: 'running' });
+    actors.splice(0, 1, { path: 'a', state: 'running', restarts: 1 });
     pass(500);
     expect(monitor.readiness().status).to.equal('ok');
+    expect(monitor.health().reasons).to.deep.equal(['an actor was restarted 0 s ago']);
+  });
+
+  it('knows which partition reads nothing although there is something', async () => {
+    const { answer, ends, monitor, partition, pass } = monitored();
+    /** Everything but the position moves. */
+    const seconds = async (count: number): Promise<void> => {
+      for (let second = 0; second < count; second++) {
+        pass(1_000);
+        partition.turnedAt += 1_000;
+        await answer();
+      }
+    };
+    await seconds(60);
+    expect(monitor.stuck()).to.deep.equal([]);
+    ends.set(0, 10);
+    await seconds(18);
+    expect(monitor.stuck()).to.deep.equal([]);
+    await seconds(6);
+    expect(monitor.stuck().map((stuck) => stuck.partition)).to.deep.equal([0]);
+    partition.position = 4;
+    await seconds(1);
+    expect(monitor.stuck()).to.deep.equal([]);
+    partition.position = 10;
+    await seconds(60);
+    expect(monitor.stuck()).to.deep.equal([]);
   });
 
   it('notices by its own looks that everything stood still', async () => {

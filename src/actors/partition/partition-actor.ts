@@ -14,6 +14,7 @@ export function partitionActor(dependencies: PartitionDependencies): ActorDefini
     setup: (context) => {
       let task: PartitionTask | undefined;
       dependencies.stats.restored = false;
+      dependencies.stats.turnedAt = context.clock.monotonic();
       // What was asked of an incarnation that failed: it can write nothing more, and this one has nothing.
       for (const request of dependencies.requests.open()) {
         if (request.type === 'let-go') {

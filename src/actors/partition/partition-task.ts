@@ -83,6 +83,8 @@ const READ_BYTES = 256 * 1024;
 const MAX_REJECT_BYTES = 1024 * 1024;
 /** A region that does not answer for so long is stuck. */
 const SNAPSHOT_TIMEOUT_MS = 60_000;
+/** An idle loop shows that it lives. */
+const LONGEST_PATIENCE_MS = 500;
 /** Between two looks while paused whether there is something to be read. */
 const PAUSED_LOOK_MS = 50;
 /** Between two looks at the position while a drain waits: markers pass without waking the reader. */
@@ -239,6 +241,7 @@ export class PartitionTask {
     own.stats.rowsRejected = progress.rejected;
     own.stats.regions = 0;
     own.stats.turnedAt = context.clock.monotonic();
+    own.stats.position = reader.position;
     own.stats.restored = true;
     own.stats.owned = true;
     this.#requests.push(...own.requests.open());
@@ -268,6 +271,7 @@ export class PartitionTask {
     const { stats } = this.#own;
     while (!signal.aborted) {
       stats.turnedAt = this.#context.clock.monotonic();
+      stats.position = this.#reader.position;
       // 1. What is due or was asked for, where progress can be written.
       if (atMessageBoundary(this.#cursor)) {
         this.#passMarkers();
@@ -453,8 +457,12 @@ export class PartitionTask {
     return this.#connection.paused && !(this.#fanOut.settled && this.#fanOut.buffer.rows === 0);
   }
 
-  /** How long to wait for messages before there is something else to do. */
+  /** How long to wait for messages before there is something else to do; the loop turns also while there is not. */
   #patienceMs(): number {
+    return Math.min(LONGEST_PATIENCE_MS, this.#untilDue());
+  }
+
+  #untilDue(): number {
     const { fanOutIdleMs, checkpointEveryMs } = this.#own.settings;
     if (this.#drains.length > 0) {
       return Math.min(fanOutIdleMs, DRAIN_LOOK_MS);

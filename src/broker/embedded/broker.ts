@@ -251,6 +251,11 @@ class LmdbBroker implements EmbeddedBroker {
     return Promise.resolve({ first, end });
   }
 
+  /** No transaction is open in the log: what is there is committed. */
+  async readableEnd(topic: string, partition: number): Promise<number> {
+    return Promise.resolve(this.#catalog.log(topic, partition).end);
+  }
+
   async offsetAt(topic: string, partition: number, timestamp: number): Promise<number | undefined> {
     const { end, index } = this.#catalog.log(topic, partition);
     const batch = index.firstSince(timestamp);

@@ -18,7 +18,7 @@ import { type Codec, codecNamed } from './codecs.ts';
 import { Fetcher } from './fetcher.ts';
 import { KafkaMembership } from './group.ts';
 import { KafkaConnections, type KafkaSasl, type SocketFactory } from './kafkajs.ts';
-import { offsetSince, partitionOffsets } from './offsets.ts';
+import { offsetSince, partitionOffsets, stableOffset } from './offsets.ts';
 import { KafkaReader } from './reader.ts';
 import { persist } from './retry.ts';
 import { KafkaTables } from './tables.ts';
@@ -220,6 +220,14 @@ class KafkaBroker implements Broker {
     this.#check(topic, 'log', partition);
     return await this.#ask('asking for the offsets of', topic, partition, () =>
       partitionOffsets(this.#admin, topic, partition),
+    );
+  }
+
+  async readableEnd(topic: string, partition: number): Promise<number> {
+    this.#checkOpen();
+    this.#check(topic, 'log', partition);
+    return await this.#ask('asking for the end of', topic, partition, () =>
+      stableOffset(this.#admin, topic, partition),
     );
   }
 

@@ -115,6 +115,7 @@ export class SharedStore {
       openReader: (topic, partition, offset): Promise<PartitionReader> =>
         broker.openReader(topic, partition, offset),
       offsets: (topic, partition) => broker.offsets(topic, partition),
+      readableEnd: (topic, partition) => broker.readableEnd(topic, partition),
       offsetAt: (topic, partition, timestamp) => broker.offsetAt(topic, partition, timestamp),
       refreshTable: (table, partition) => broker.refreshTable(table, partition),
       tableEntries: (table, partition, prefix) => broker.tableEntries(table, partition, prefix),

@@ -199,6 +199,7 @@ function afterEachCommit(hook: (commits: number) => void | Promise<void>): (brok
     join: (group, topic, listener) => broker.join(group, topic, listener),
     openReader: (topic, partition, offset) => broker.openReader(topic, partition, offset),
     offsets: (topic, partition) => broker.offsets(topic, partition),
+    readableEnd: (topic, partition) => broker.readableEnd(topic, partition),
     offsetAt: (topic, partition, timestamp) => broker.offsetAt(topic, partition, timestamp),
     refreshTable: (table, partition) => broker.refreshTable(table, partition),
     tableEntries: (table, partition, prefix) => broker.tableEntries(table, partition, prefix),

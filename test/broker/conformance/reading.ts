@@ -45,6 +45,21 @@ export function readingTests(scene: Scene): void {
       await reader.close();
     });
 
+    it('tells how far a reader comes', async () => {
+      const { broker, log } = scene;
+      expect(await broker.readableEnd(log, 1)).to.equal(0);
+      await append(broker, 1, [record('a'), record('b')], log);
+      const reader = await broker.openReader(log, 1, 0);
+      const waiting = reader.read(ALL, NEVER);
+      await eventually(async () => {
+        const end = await broker.readableEnd(log, 1);
+        expect(end).to.be.at.least(2);
+        expect(reader.position).to.equal(end);
+      });
+      await waiting;
+      await reader.close();
+    });
+
     it('keeps partitions apart and keeps the order over many transactions', async () => {
       const { broker, log } = scene;
       const writer = await broker.openWriter('w');
