@@ -230,7 +230,7 @@ export function startTopology(
               `partition-${String(claim.partition)}=>regions`,
               'regions',
               settings.configuration.connections.rows,
-              guaranteedRowBytes(configuration),
+              guaranteedRowBytes(settings.configuration),
             ),
           aggregator,
           poison,

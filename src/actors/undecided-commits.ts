@@ -1,3 +1,5 @@
+import { UnknownOutcomeError } from '../broker/errors.ts';
+
 interface Undecided {
   readonly mark: string | undefined;
   readonly count: () => void;
@@ -23,7 +25,16 @@ export class UndecidedCommits {
     count: () => void,
   ): Promise<T | undefined> {
     this.#undecided.set(partition, { mark, count });
-    const committed = await commit;
+    let committed: T | undefined;
+    try {
+      committed = await commit;
+    } catch (error) {
+      // Of all others it is known that they left no trace.
+      if (!(error instanceof UnknownOutcomeError)) {
+        this.#undecided.delete(partition);
+      }
+      throw error;
+    }
     this.#undecided.delete(partition);
     if (committed !== undefined) {
       count();

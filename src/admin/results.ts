@@ -207,6 +207,7 @@ export const rejectedRows = z.object({
 export const redriven = z.object({
   redriven: count,
   already: count,
+  stillRejectedRows: count,
   stillRejected: z.array(z.object({ id: z.string(), reason: z.string(), message: z.string() })),
   missing: z.array(z.string()).describe('ids of which no row is kept'),
 });

@@ -1,8 +1,6 @@
-import { redrive, REDRIVE_BATCH, type RedriveOutcome } from '../actors/rejected/redrive.ts';
-import type { RejectedRow } from '../actors/rejected/rejected-row.ts';
+import { redriveMatching, type RedriveTally } from '../actors/rejected/redrive-matching.ts';
 import { ledgerByFileId, type RejectedFilter, rejectedRows } from '../actors/rejected/rejected-rows.ts';
 import { type ToldRow, toldRow } from '../actors/rejected/told-row.ts';
-import type { LedgerEntry } from '../actors/ingest/ledger.ts';
 import { MOST_LISTED } from '../admin/commands.ts';
 import type { Configuration } from '../config/schema.ts';
 import { grouped } from '../report/text.ts';
@@ -10,9 +8,6 @@ import { AdminClientError } from './admin/client.ts';
 import type { DoorFlags } from './admin/door.ts';
 import { eitherWay } from './either-way.ts';
 import { EXIT_FAILURE, EXIT_OK, type Output } from './usage.ts';
-import type { OpenedState } from './with-state.ts';
-
-type Files = ReadonlyMap<string, LedgerEntry>;
 
 export interface ListOptions {
   readonly filter: RejectedFilter;
@@ -116,61 +111,26 @@ export interface RedriveOptions {
   readonly door: DoorFlags;
 }
 
-interface Tally {
-  redriven: number;
-  already: number;
-  readonly stillRejected: { readonly id: string; readonly reason: string; readonly message: string }[];
-}
-
 /** `geoflock rejected redrive`: exit code 1 where a row stays rejected, or is not there. */
 export async function redriveCommand(
   configuration: Configuration,
   { door, filter, json, row }: RedriveOptions,
   output: Output,
 ): Promise<number> {
-  const print = ({ already, redriven, stillRejected }: Tally, missing: Iterable<string>): number => {
-    const tally = { redriven, already, stillRejected };
-    output.out(json ? `${JSON.stringify(tally)}\n` : inWords(tally));
-    const complete = stillRejected.length === 0;
+  const print = ({ missing, ...tally }: RedriveTally): number => {
+    const { already, redriven, stillRejected } = tally;
+    output.out(json ? `${JSON.stringify({ redriven, already, stillRejected })}\n` : inWords(tally));
+    const complete = tally.stillRejectedRows === 0;
     return tellMissing(new Set(missing), output) === EXIT_OK && complete ? EXIT_OK : EXIT_FAILURE;
   };
   return await eitherWay(configuration, door, output, {
-    state: async (state) => {
-      const files = await ledgerByFileId(state);
-      const missing = new Set(filter.ids ?? []);
-      const tally: Tally = { redriven: 0, already: 0, stillRejected: [] };
-      let batch: RejectedRow[] = [];
-      const send = async (): Promise<void> => {
-        const rows = batch;
-        batch = [];
-        const outcomes = await redrive(portsOf(state, configuration, files), rows, row);
-        rows.forEach(({ id }, index) => {
-          count(tally, id, outcomes[index] as RedriveOutcome);
-        });
-      };
-      for await (const listed of rejectedRows(state, filter, state.signal)) {
-        missing.delete(listed.row.id);
-        if (listed.redriven) {
-          tally.already++;
-          continue;
-        }
-        batch.push(listed.row);
-        if (batch.length === REDRIVE_BATCH) {
-          await send();
-        }
-      }
-      await send();
-      return print(tally, missing);
-    },
+    state: async (state) =>
+      print(await redriveMatching(state, configuration, filter, row, state.signal, Infinity)),
     door: async (client) => {
       const which = parametersOf(filter);
       const all = Object.keys(which).length === 0;
-      const { missing, ...tally } = await client.ask('rejected.redrive', {
-        ...which,
-        ...(all ? { all } : {}),
-        ...(row === undefined ? {} : { row }),
-      });
-      return print(tally, missing);
+      const parameters = { ...which, ...(all ? { all } : {}), ...(row === undefined ? {} : { row }) };
+      return print(await client.ask('rejected.redrive', parameters));
     },
   });
 }
@@ -183,44 +143,17 @@ function parametersOf({ file, ids, reason }: RejectedFilter): Readonly<Record<st
   };
 }
 
-function portsOf(
-  state: OpenedState,
-  { regions, source }: Configuration,
-  files: Files,
-): Parameters<typeof redrive>[0] {
-  return {
-    ...state,
-    settings: {
-      columns: source.columns,
-      utcOffsetMinutes: source.timezone,
-      maxLineBytes: source.maxLineBytes,
-      maxFutureMs: source.maxFuture,
-      level: regions.level,
-    },
-    headerOf: (fileId) => files.get(fileId)?.header,
-  };
-}
-
-function count(tally: Tally, id: string, outcome: RedriveOutcome): void {
-  switch (outcome.kind) {
-    case 'redriven':
-      tally.redriven++;
-      return;
-    case 'already':
-      tally.already++;
-      return;
-    case 'rejected':
-      tally.stillRejected.push({ id, reason: outcome.reason, message: outcome.message });
-      return;
-  }
-}
-
-function inWords({ already, redriven, stillRejected }: Tally): string {
+function inWords({
+  already,
+  redriven,
+  stillRejected,
+  stillRejectedRows,
+}: Omit<RedriveTally, 'missing'>): string {
   const lines = [
     ...stillRejected.map(({ id, message }) => `${id} stays rejected: ${message}`),
     `${grouped(redriven)} redriven` +
       (already === 0 ? '' : `, ${grouped(already)} had been redriven before`) +
-      (stillRejected.length === 0 ? '' : `, ${grouped(stillRejected.length)} stay rejected`),
+      (stillRejectedRows === 0 ? '' : `, ${grouped(stillRejectedRows)} stay rejected`),
   ];
   if (redriven > 0) {
     lines.push('they are counted by the running replicas, or by the next run');

@@ -28,6 +28,10 @@ export interface HealthSample {
   readonly joined: boolean;
   /** Since when the broker has been asked without an answer; undefined: it answers. */
   readonly askedBrokerAt: number | undefined;
+  /** When partitions or regions were last seen to be paused; -Infinity: never. */
+  readonly pausedAt: number;
+  /** Until when the event loop last stood still, for however short. */
+  readonly stoodStillUntil: number;
   /** When the broker answered again after it had been away; -Infinity: it never was. */
   readonly brokerBackAt: number;
   readonly partitions: readonly PartitionSample[];
@@ -63,7 +67,7 @@ const LONG_STALL_MS = 2_000;
 /** A stall, and a restart, is told of for so long. */
 const TOLD_MS = 60_000;
 /** A restore reads whole tables: it is given so many times as long as all else. */
-const RESTORE_PATIENCE = 3;
+const RESTORE_PATIENCE = 6;
 
 /** Whether it has joined and restored, and makes progress or has nothing to do. */
 export function judgeReadiness(sample: HealthSample, limits: HealthLimits): HealthAnswer {
@@ -125,15 +129,15 @@ function* impaired({ held, now, paused, restartedAt, stall }: HealthSample): Gen
  * they are not restored for long.
  */
 export function stuckPartitions(
-  { askedBrokerAt, brokerBackAt, now, partitions, paused, stall }: HealthSample,
+  { askedBrokerAt, brokerBackAt, now, partitions, paused, pausedAt, stoodStillUntil }: HealthSample,
   { brokerTimeoutMs, stuckAfterMs }: HealthLimits,
 ): readonly StuckPartition[] {
   const away = askedBrokerAt !== undefined && now - askedBrokerAt >= brokerTimeoutMs;
   if (away || paused.includes('regions')) {
     return [];
   }
-  // What stood still with the broker, or with the whole process, is given time anew after that.
-  const from = Math.max(brokerBackAt, stall?.endedAt ?? -Infinity);
+  // What stood still with the broker, with those it waits for, or with the whole process, has its time after that.
+  const from = Math.max(brokerBackAt, pausedAt, stoodStillUntil);
   const reading = !paused.includes('partitions');
   return partitions
     .filter(({ committing }) => !committing)

@@ -37,8 +37,10 @@ export interface SeenPartition extends Omit<PartitionSample, 'behindSince'> {
 
 /** Between two looks. */
 export const LOOK_EVERY_MS = 500;
-/** A timer may come so late without anything standing still. */
-const LATE_MS = 500;
+/** A timer may come so late on a busy machine without anything standing still. */
+const LATE_MS = 2_000;
+/** Of the stalls of so long the longest is told. */
+const STALL_TOLD_MS = 60_000;
 /** The broker is asked again so long after it answered. */
 const ASK_EVERY_MS = 2_000;
 
@@ -48,6 +50,8 @@ export class HealthMonitor {
   readonly #downSince = new Map<string, { readonly state: string; readonly since: number }>();
   #lookedAt: number;
   #stall: HealthSample['stall'];
+  #stoodStillUntil = -Infinity;
+  #pausedAt = -Infinity;
   /** By partition: how far it can be read, as far as is known. */
   #ends: ReadonlyMap<number, number> = new Map();
   readonly #behind = new Map<number, { readonly position: number; readonly since: number }>();
@@ -64,11 +68,18 @@ export class HealthMonitor {
 
   /** To be called every `LOOK_EVERY_MS`. */
   look(): void {
-    const { actors, clock } = this.#ports;
+    const { actors, clock, paused } = this.#ports;
     const now = clock.monotonic();
     const stoodStill = now - this.#lookedAt - LOOK_EVERY_MS;
     if (stoodStill > LATE_MS) {
-      this.#stall = { ms: stoodStill, endedAt: now };
+      this.#stoodStillUntil = now;
+      const told = this.#stall;
+      if (told === undefined || stoodStill >= told.ms || now - told.endedAt > STALL_TOLD_MS) {
+        this.#stall = { ms: stoodStill, endedAt: now };
+      }
+    }
+    if (paused().some((stage) => stage === 'regions' || stage === 'partitions')) {
+      this.#pausedAt = now;
     }
     this.#lookedAt = now;
     const down = actors().filter(({ state }) => state !== 'running' && state !== 'starting');
@@ -148,6 +159,8 @@ export class HealthMonitor {
       paused: paused(),
       held: held(),
       restartedAt: this.#restartedAt,
+      pausedAt: this.#pausedAt,
+      stoodStillUntil: this.#stoodStillUntil,
       stall: this.#stall,
     };
   }

@@ -1,4 +1,5 @@
 import { expect } from 'chai';
+import { FencedError, UnknownOutcomeError } from '../../src/broker/errors.ts';
 import { UndecidedCommits } from '../../src/actors/undecided-commits.ts';
 
 describe('what a commit brings', () => {
@@ -21,7 +22,7 @@ describe('what a commit brings', () => {
     }
   }
 
-  const lost = (): Promise<never> => Promise.reject(new Error('the answer was lost'));
+  const lost = (): Promise<never> => Promise.reject(new UnknownOutcomeError('the answer was lost'));
 
   it('is counted with its answer, and not where nothing was written', async () => {
     const answer = {};
@@ -30,6 +31,14 @@ describe('what a commit brings', () => {
     commits.found(0, 'a');
     commits.found(0, 'b');
     expect(counted).to.deep.equal(['0 a']);
+  });
+
+  it('is not counted when another has made what is found: who is fenced has left no trace', async () => {
+    expect(await commit(0, 'a', Promise.reject(new FencedError('another writer was opened')))).to.be.an(
+      'error',
+    );
+    commits.found(0, 'a');
+    expect(counted).to.deep.equal([]);
   });
 
   it('is counted once when it is found, where the answer was lost', async () => {

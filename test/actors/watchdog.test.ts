@@ -81,6 +81,9 @@ describe('the watchdog', () => {
       const pipeline = await stage.start(QUICK, { intercept: hanging(times) });
       const { health, stats } = pipeline.topology;
       await until('it is ready', () => health.readyz().status === 'ok');
+      // Also one that has committed before.
+      await stage.write('before.csv', asFile(rowLines(50)));
+      await until('there was a checkpoint', () => stats.partitions[0]?.rowsCounted === 50);
       times.left = 1;
       await stage.write('a.csv', asFile(rowLines(100)));
       await until('it hangs', () => times.hung === 1);
@@ -89,7 +92,7 @@ describe('the watchdog', () => {
       );
       await until('it is restarted', () => stats.stuckRestarts > 0);
       await until('it is ready again', () => health.readyz().status === 'ok');
-      expect(await drain(pipeline)).to.equal(100);
+      expect(await drain(pipeline)).to.equal(150);
       const status = await done(pipeline, { name: 'status' });
       const partitions = status.stages.find(({ stage: name }) => name === 'partitions');
       expect(partitions?.restarts).to.be.greaterThan(0);

@@ -9,7 +9,7 @@ import { createTypeScriptKernel } from '../../src/rows/typescript-kernel.ts';
 
 const START = Date.UTC(2026, 0, 1);
 /** What no row of a file can be: what is late or poison is so elsewhere, what is cut was appended to. */
-const NOT_OF_A_ROW = ['none', 'late', 'empty-message', 'cut-line', 'poison'];
+const NOT_OF_A_ROW = ['none', 'late', 'empty-message', 'cut-line', 'poison', 'discarded'];
 
 function broken(
   share: number,

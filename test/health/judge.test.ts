@@ -17,6 +17,8 @@ const well: HealthSample = {
   paused: [],
   held: undefined,
   restartedAt: undefined,
+  pausedAt: -Infinity,
+  stoodStillUntil: -Infinity,
   stall: undefined,
 };
 
@@ -67,8 +69,8 @@ describe('health', () => {
     expect(stuck(still(21_000))).to.equal(1);
     expect(stuck(still(21_000, { committing: true }))).to.equal(0);
     // A restore reads whole tables.
-    expect(stuck(still(59_000, { restored: false }))).to.equal(0);
-    expect(stuck(still(60_000, { restored: false }))).to.equal(1);
+    expect(stuck(still(119_000, { restored: false }))).to.equal(0);
+    expect(stuck(still(120_000, { restored: false }))).to.equal(1);
     expect(stuck({ ...still(21_000), paused: ['regions'] })).to.equal(0);
     expect(stuck({ ...still(21_000), paused: ['partitions'] })).to.equal(1);
     const behind = still(0, { behindSince: NOW - 21_000 });
@@ -79,9 +81,10 @@ describe('health', () => {
   it('gives a partition its time anew after an outage, or when the whole process stood still', () => {
     expect(ready({ ...still(60_000), brokerBackAt: NOW - 19_000 })).to.equal('');
     expect(ready({ ...still(60_000), brokerBackAt: NOW - 20_000 })).to.contain('stuck');
-    const stall = (ago: number): Partial<HealthSample> => ({ stall: { ms: 60_000, endedAt: NOW - ago } });
-    expect(ready({ ...still(60_000), ...stall(1_000) })).to.equal('');
-    expect(ready({ ...still(60_000), ...stall(20_000) })).to.contain('stuck');
+    for (const since of ['pausedAt', 'stoodStillUntil'] as const) {
+      expect(ready({ ...still(60_000), [since]: NOW - 1_000 })).to.equal('');
+      expect(ready({ ...still(60_000), [since]: NOW - 20_000 })).to.contain('stuck');
+    }
   });
 
   it('is degraded, and ready, when it is paused, held by a full log, or stood still a while ago', () => {

@@ -1,5 +1,5 @@
 import { COMMANDS } from '../../admin/commands.ts';
-import type { Outcome } from '../../admin/outcome.ts';
+import { CommandError, type Outcome } from '../../admin/outcome.ts';
 import { ALL, ANY, type CommandRequest } from '../../admin/request.ts';
 import type { ActorContext, ActorDefinition } from '../../system/actor.ts';
 import { pause } from '../commit.ts';
@@ -60,6 +60,8 @@ class Admin {
   readonly #handlers: Handlers;
   readonly #logPorts: ControlLogPorts;
   readonly #log: ControlLog;
+  /** One look for all who watch: a broker that is away would let them pile up. */
+  #looking: Promise<Outcome> | undefined;
 
   constructor(ports: CommandPorts, context: ActorContext<AdminMessage>) {
     this.#ports = ports;
@@ -117,7 +119,7 @@ class Admin {
       return await this.#within(request, (signal) =>
         this.#isForOthers(request)
           ? forward(this.#logPorts, request, signal)
-          : this.#execute(request, signal),
+          : unlessAborted(this.#execute(request, signal), signal),
       );
     } catch (error) {
       this.#context.log.warn({ command: request.command.name, problem: String(error) }, 'command failed');
@@ -126,7 +128,14 @@ class Admin {
   }
 
   /** What `status` answers, without a record. */
-  async look(): Promise<Outcome> {
+  look(): Promise<Outcome> {
+    this.#looking ??= this.#look().finally(() => {
+      this.#looking = undefined;
+    });
+    return this.#looking;
+  }
+
+  async #look(): Promise<Outcome> {
     const { clock, signal } = this.#context;
     const command = { name: 'status', parameters: {} } as const;
     const request = {
@@ -137,7 +146,8 @@ class Admin {
       door: 'http',
       command,
     } as const;
-    return await this.#answer(request, { request, context: this.#context, signal, drain: this.drains });
+    const answer = this.#answer(request, { request, context: this.#context, signal, drain: this.drains });
+    return await unlessAborted(answer, signal).catch(failureOf);
   }
 
   /** A command of the control topic, which other replicas read as well. */
@@ -180,7 +190,7 @@ class Admin {
       }
       return outcome;
     }
-    const before = await this.#log.admit(request);
+    const before = await this.#log.admit(request, signal);
     if (before !== undefined) {
       return before;
     }
@@ -190,8 +200,10 @@ class Admin {
   }
 
   async #share(request: CommandRequest, call: Call): Promise<Outcome> {
-    return await this.#log.share(request, (transaction) =>
-      changeShared(this.#handlers, request.command, call, transaction),
+    return await this.#log.share(
+      request,
+      (transaction) => changeShared(this.#handlers, request.command, call, transaction),
+      call.signal,
     );
   }
 
@@ -214,11 +226,15 @@ class Admin {
   }
 
   /** Ends `work`'s signal when the command has expired. */
-  async #within<T>({ expiresAt }: CommandRequest, work: (signal: AbortSignal) => Promise<T>): Promise<T> {
+  async #within<T>(
+    { command, expiresAt }: CommandRequest,
+    work: (signal: AbortSignal) => Promise<T>,
+  ): Promise<T> {
     const { clock, signal } = this.#context;
     const expired = new AbortController();
     const cancel = clock.after(expiresAt - clock.now(), () => {
-      expired.abort();
+      const told = `${command.name} had not ended when it expired; what was begun may still be done: look at status`;
+      expired.abort(new CommandError('timeout', told));
     });
     try {
       return await work(AbortSignal.any([signal, expired.signal]));

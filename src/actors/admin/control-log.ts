@@ -3,12 +3,11 @@ import { CommandError, type Outcome } from '../../admin/outcome.ts';
 import { COMMANDS } from '../../admin/commands.ts';
 import type { CommandRequest } from '../../admin/request.ts';
 import type { Broker, OutgoingRecord, Transaction, Writer } from '../../broker/broker.ts';
-import { BrokerError } from '../../broker/errors.ts';
 import type { Clock, Random } from '../../system/clock.ts';
 import { SETTINGS_PARTITION } from '../rewind/epoch.ts';
 import { SETTINGS_WRITER } from '../rewind/request-rewind.ts';
 import { COMMAND_PREFIX, type TopicNames } from '../topics.ts';
-import { failureOf } from './failure.ts';
+import { failureOf, isRefusal } from './failure.ts';
 import { withContestedWriter } from '../writer-race.ts';
 
 export interface ControlLogPorts {
@@ -59,7 +58,8 @@ const MOST_RESULT_BYTES = 256 * 1024;
  */
 export class ControlLog {
   readonly #own: ControlLogPorts;
-  #told: OutgoingRecord[] = [];
+  readonly #told: OutgoingRecord[] = [];
+  #flushing = false;
   /** One write after another: two at once would fence each other. */
   #writing: Promise<unknown> = Promise.resolve();
 
@@ -71,7 +71,7 @@ export class ControlLog {
    * Marks a command that acts on this replica.
    * @returns the outcome of the same command before, which is not to be carried out again; else undefined.
    */
-  async admit(request: CommandRequest): Promise<Outcome | undefined> {
+  async admit(request: CommandRequest, signal: AbortSignal): Promise<Outcome | undefined> {
     const key = this.#keyOf(request);
     const token = randomUUID();
     return await this.#write(async (transaction) => {
@@ -79,6 +79,7 @@ export class ControlLog {
       if (before !== undefined) {
         return before.token === token ? undefined : outcomeBefore(request, before);
       }
+      refuseLate(request, signal);
       this.#put(transaction, key, this.#markOf(request, token));
       await this.#removeOld(transaction);
       return undefined;
@@ -90,7 +91,7 @@ export class ControlLog {
     const key = this.#keyOf(request);
     const record = this.#record(request, outcome);
     await this.#write((transaction) => {
-      this.#put(transaction, key, { ...this.#markOf(request, randomUUID()), outcome });
+      this.#put(transaction, key, { ...this.#markOf(request, randomUUID()), outcome: kept(outcome) });
       this.#append(transaction, [record]);
       return Promise.resolve();
     });
@@ -98,25 +99,26 @@ export class ControlLog {
 
   /** Records what was answered, with the next flush: it changed nothing. */
   answered(request: CommandRequest, outcome: Outcome): void {
-    this.#told.push(this.#record(request, outcome));
+    if (this.#told.length < MOST_TOLD) {
+      this.#told.push(this.#record(request, outcome));
+    }
   }
 
   /** Writes the records that wait for it. */
   async flush(): Promise<void> {
-    const told = this.#told;
-    this.#told = [];
-    if (told.length === 0) {
+    if (this.#told.length === 0 || this.#flushing) {
       return;
     }
+    this.#flushing = true;
     try {
+      const told = [...this.#told];
       await this.#write((transaction) => {
         this.#append(transaction, told);
         return Promise.resolve();
       });
-    } catch (error) {
-      this.#told.unshift(...told);
-      this.#told.length = Math.min(this.#told.length, MOST_TOLD);
-      throw error;
+      this.#told.splice(0, told.length);
+    } finally {
+      this.#flushing = false;
     }
   }
 
@@ -127,6 +129,7 @@ export class ControlLog {
   async share(
     request: CommandRequest,
     change: (transaction: Transaction) => Promise<SharedChange>,
+    signal: AbortSignal,
   ): Promise<Outcome> {
     const key = COMMAND_PREFIX + request.id;
     const token = randomUUID();
@@ -139,6 +142,7 @@ export class ControlLog {
           ? before.outcome
           : outcomeBefore(request, before);
       }
+      refuseLate(request, signal);
       let transaction = writer.begin();
       let made: Outcome;
       try {
@@ -147,14 +151,14 @@ export class ControlLog {
         made = { status: 'done', result: changed.result };
       } catch (error) {
         await transaction.abort();
-        if (error instanceof BrokerError) {
+        // What was only cut short may be done by another replica. What is refused is so for all.
+        if (!isRefusal(error)) {
           throw error;
         }
-        // It is refused for all: another replica need not try.
         made = failureOf(error);
         transaction = writer.begin();
       }
-      this.#put(transaction, key, { ...this.#markOf(request, token), outcome: made });
+      this.#put(transaction, key, { ...this.#markOf(request, token), outcome: kept(made) });
       this.#append(transaction, [this.#record(request, made)]);
       await this.#removeOld(transaction);
       await (await transaction.commit()).flushed;
@@ -294,6 +298,23 @@ export class ControlLog {
   }
 }
 
+/** Who asked has been told that it was not done in time: it is not to be done later. */
+function refuseLate({ command }: CommandRequest, signal: AbortSignal): void {
+  if (signal.aborted) {
+    throw new CommandError('expired', `${command.name} could not be begun before it expired: it is not done`);
+  }
+}
+
+/** What is answered to the same command again: not what would not fit a record. */
+function kept(outcome: Outcome): Outcome {
+  const bytes = outcome.status === 'done' ? sizeOf(outcome.result) : 0;
+  return bytes <= MOST_RESULT_BYTES ? outcome : { status: 'done', result: { tooLong: bytes } };
+}
+
+function sizeOf(result: unknown): number {
+  return Buffer.byteLength(JSON.stringify(result ?? null));
+}
+
 /** What only was looked at is answered through the door it was asked at. */
 function toldOutcome({ command, door }: CommandRequest, outcome: Outcome): object {
   if (outcome.status === 'failed') {
@@ -302,7 +323,7 @@ function toldOutcome({ command, door }: CommandRequest, outcome: Outcome): objec
   if (COMMANDS[command.name].scope === 'query' && door !== 'control') {
     return { status: outcome.status };
   }
-  const bytes = Buffer.byteLength(JSON.stringify(outcome.result ?? null));
+  const bytes = sizeOf(outcome.result);
   return bytes <= MOST_RESULT_BYTES
     ? outcome
     : {

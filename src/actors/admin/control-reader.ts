@@ -48,8 +48,9 @@ export class ControlReader {
   async run(handle: ControlHandlers, signal: AbortSignal): Promise<void> {
     const { broker, clock, topics } = this.#own;
     const since = clock.now() - LONGEST_EXPIRY_MS;
-    const found = await unlessAborted(broker.offsetAt(topics.control, CONTROL_PARTITION, since), signal);
+    // In this order: what comes between the two questions is behind the end.
     const { end } = await unlessAborted(broker.offsets(topics.control, CONTROL_PARTITION), signal);
+    const found = await unlessAborted(broker.offsetAt(topics.control, CONTROL_PARTITION, since), signal);
     const reader = await unlessAborted(
       broker.openReader(topics.control, CONTROL_PARTITION, found ?? end),
       signal,

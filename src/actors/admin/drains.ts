@@ -80,9 +80,12 @@ export class DrainsInTurn implements Drains {
     const published = await asked<PublishedModel>((reply) => {
       context.tell(aggregator, { type: 'publish-canonical', reply });
     });
-    await asked<undefined>((reply) => {
-      context.tell(reporter, { type: 'report', published, reply: done(reply) });
+    const problem = await asked<unknown>((reply) => {
+      context.tell(reporter, { type: 'report', published, reply });
     });
+    if (problem !== undefined) {
+      throw problem instanceof Error ? problem : new Error('the report was not written');
+    }
     return published;
   }
 }

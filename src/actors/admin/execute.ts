@@ -12,7 +12,7 @@ import { setValue, settingCommands, unsetValue } from './setting-commands.ts';
 import { stageCommands } from './stage-commands.ts';
 import { statusCommands } from './status-commands.ts';
 
-type SharedName = 'set' | 'unset' | 'rejected.redrive' | 'files.retry' | 'rewind';
+type SharedName = 'set' | 'unset' | 'files.retry' | 'rewind';
 type OwnName = Exclude<CommandName, SharedName>;
 
 /** What carries out each command: those of one replica, and those of what all share. */
@@ -22,7 +22,6 @@ export interface Handlers {
 }
 
 export function commandHandlers(ports: CommandPorts): Handlers {
-  const { 'rejected.redrive': redrive, ...rejected } = rejectedCommands(ports);
   return {
     own: {
       ...statusCommands(ports),
@@ -31,15 +30,14 @@ export function commandHandlers(ports: CommandPorts): Handlers {
       ...runCommands(ports),
       ...settingCommands(ports),
       ...modelCommands(ports),
-      ...rejected,
+      // A redrive, too: each row has its own mark, so what is done twice sends nothing twice.
+      ...rejectedCommands(ports),
       ...fileCommands(ports),
     },
     shared: {
       set: setValue(ports),
       unset: unsetValue(ports),
       'files.retry': retryFiles(ports),
-      // Each row has its own mark: sent again it is not sent twice.
-      'rejected.redrive': async (parameters, call) => ({ result: await redrive(parameters, call) }),
       rewind: async ({ toOffset, toTime }, call, transaction) => {
         const to: RewindTo =
           toTime === undefined

@@ -9,6 +9,11 @@ export function failureOf(error: unknown): Outcome {
   return { status: 'failed', error: { code: codeOf(error), message } };
 }
 
+/** Whether it was refused for a reason that holds for every replica. */
+export function isRefusal(error: unknown): boolean {
+  return error instanceof CommandError || error instanceof RewindRefusedError;
+}
+
 function codeOf(error: unknown): ErrorCode {
   if (error instanceof CommandError) {
     return error.code;

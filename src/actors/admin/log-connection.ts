@@ -103,10 +103,9 @@ export async function emptyLog(
     await reply((written) => {
       context.tell(partitionsActor, { type: 'checkpoint', reply: written });
     });
-    const waiting = await peekLog(ports, Infinity, { context, signal });
+    const { items: records, rows } = await countWaiting(ports, { context, signal });
     await markAll(ports);
-    const rows = waiting.reduce((sum, item) => sum + item.rows, 0);
-    return { connection: LOG, items: waiting.length, rows, rejected: rows };
+    return { connection: LOG, items: records, rows, rejected: rows };
   }
   const before = await readTotals(broker, topics, partitions);
   await markAll(ports);
@@ -118,11 +117,33 @@ export async function emptyLog(
   return { connection: LOG, items, rows: rejected, rejected };
 }
 
-async function markAll({ broker, discards, system, topics }: CommandPorts): Promise<void> {
+async function markAll({ broker, discards, stats, system, topics }: CommandPorts): Promise<void> {
   for (const partition of ownedPartitions(system.inspect())) {
     const { end } = await broker.offsets(topics.rows, partition);
-    discards.discardBelow(partition, end);
+    discards.discardAll(partition, stats.partitions[partition]?.nextOffset ?? 0, end);
   }
+}
+
+/** Records that wait in this replica's partitions, and their rows. */
+async function countWaiting(
+  { broker, stats, system, topics }: CommandPorts,
+  { context, signal }: Pick<Call, 'context' | 'signal'>,
+): Promise<{ readonly items: number; readonly rows: number }> {
+  const found = { items: 0, rows: 0 };
+  for (const partition of ownedPartitions(system.inspect())) {
+    const { end } = await broker.offsets(topics.rows, partition);
+    const from = stats.partitions[partition]?.nextOffset ?? 0;
+    const reader = await broker.openReader(topics.rows, partition, from);
+    try {
+      for await (const records of readToEnd(reader, end, context.clock, signal)) {
+        found.items += records.length;
+        found.rows += records.reduce((sum, record) => sum + toldRecord(partition, record).rows, 0);
+      }
+    } finally {
+      await reader.close();
+    }
+  }
+  return found;
 }
 
 function discarded({

@@ -142,6 +142,8 @@ class Aggregator {
       metrics: own.metrics,
       signal,
     });
+    // What a former incarnation was told of is not known here.
+    this.#changed = context.incarnation > 1;
     this.#settings = own.settings();
     this.#search = this.#newSearch();
     this.#drift = this.#newDriftWatch();

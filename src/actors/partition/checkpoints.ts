@@ -79,9 +79,14 @@ export class Checkpoints {
       { clock, log, metrics, signal, stage: 'partition' },
     );
     const news = counted - this.#counted;
-    const committed = await undecided.counted(partition, checkpointMark(progress), writing, () => {
+    const deciding = undecided.counted(partition, checkpointMark(progress), writing, () => {
       stats.committed.counted += news;
       addByReason(stats.committed.rejectedByReason, rejects.byReason);
+    });
+    const committed = await deciding.finally(() => {
+      stats.committing = false;
+      // However long that took, what comes next has its time.
+      stats.turnedAt = clock.monotonic();
     });
     if (committed === undefined) {
       return false;

@@ -7,8 +7,8 @@
  */
 export interface DiscardRegister {
   discard(partition: number, offset: number, line: number): void;
-  /** All rows below `end` that no checkpoint has and that are not on their way to a region yet. */
-  discardBelow(partition: number, end: number): void;
+  /** All rows from `from`, the next offset that is committed, up to `end` that are not on their way to a region yet. */
+  discardAll(partition: number, from: number, end: number): void;
   /** Whether any row of this message is to be discarded: the cheap question, asked for each message. */
   concerns(partition: number, offset: number): boolean;
   has(partition: number, offset: number, line: number): boolean;
@@ -19,25 +19,28 @@ export interface DiscardRegister {
 export function createDiscardRegister(): DiscardRegister {
   /** partition -> offset -> lines. */
   const discarded = new Map<number, Map<number, Set<number>>>();
-  /** partition -> offset. */
-  const below = new Map<number, number>();
-  const isBelow = (partition: number, offset: number): boolean => offset < (below.get(partition) ?? 0);
+  /** partition -> offsets. */
+  const ranges = new Map<number, { readonly from: number; readonly end: number }>();
+  const isInRange = (partition: number, offset: number): boolean => {
+    const range = ranges.get(partition);
+    return range !== undefined && offset >= range.from && offset < range.end;
+  };
   return {
     discard(partition, offset, line) {
       const offsets = discarded.get(partition) ?? new Map<number, Set<number>>();
       const lines = offsets.get(offset) ?? new Set<number>();
       discarded.set(partition, offsets.set(offset, lines.add(line)));
     },
-    discardBelow(partition, end) {
-      below.set(partition, Math.max(end, below.get(partition) ?? 0));
+    discardAll(partition, from, end) {
+      ranges.set(partition, { from, end });
     },
     concerns: (partition, offset) =>
-      isBelow(partition, offset) || (discarded.get(partition)?.has(offset) ?? false),
+      isInRange(partition, offset) || (discarded.get(partition)?.has(offset) ?? false),
     has: (partition, offset, line) =>
-      isBelow(partition, offset) || (discarded.get(partition)?.get(offset)?.has(line) ?? false),
+      isInRange(partition, offset) || (discarded.get(partition)?.get(offset)?.has(line) ?? false),
     settled(partition, nextOffset) {
-      if (!isBelow(partition, nextOffset)) {
-        below.delete(partition);
+      if (nextOffset >= (ranges.get(partition)?.end ?? Infinity)) {
+        ranges.delete(partition);
       }
       const offsets = discarded.get(partition);
       for (const offset of offsets?.keys() ?? []) {

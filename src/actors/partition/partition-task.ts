@@ -385,6 +385,11 @@ export class PartitionTask {
   #mayRead(): boolean {
     this.#turn?.done();
     const { gate } = this.#own;
+    // Rejected rows cost no credit: while no checkpoint can have them there must not be ever more.
+    if (this.#isHeld() && this.#intake.rejectBytes >= MAX_REJECT_BYTES) {
+      this.#turn = undefined;
+      return false;
+    }
     this.#turn = !gate.paused || this.#reader.ready ? gate.enter() : undefined;
     return this.#turn !== undefined;
   }
@@ -464,6 +469,9 @@ export class PartitionTask {
 
   #untilDue(): number {
     const { fanOutIdleMs, checkpointEveryMs } = this.#own.settings;
+    if (this.#isHeld()) {
+      return PAUSED_LOOK_MS;
+    }
     if (this.#drains.length > 0) {
       return Math.min(fanOutIdleMs, DRAIN_LOOK_MS);
     }

@@ -198,6 +198,9 @@ export class PublisherTask {
 
   /** Publishes one row of the test source. */
   async publishSample(): Promise<void> {
+    if (this.#own.gate.paused) {
+      return;
+    }
     const { settings, stats, topics } = this.#own;
     const record = sampleRecord(settings.level, this.#context.clock.now());
     // One replica is enough.

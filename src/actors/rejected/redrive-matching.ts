@@ -4,10 +4,14 @@ import { redrive, REDRIVE_BATCH } from './redrive.ts';
 import type { RejectedRow } from './rejected-row.ts';
 import { ledgerByFileId, type RejectedFilter, type RejectedPorts, rejectedRows } from './rejected-rows.ts';
 
+const MOST_TOLD = 1_000;
+
 export interface RedriveTally {
   redriven: number;
   /** They had been redriven before. */
   already: number;
+  stillRejectedRows: number;
+  /** The first of them. */
   readonly stillRejected: { readonly id: string; readonly reason: string; readonly message: string }[];
   /** Ids that were named and of which no row is kept. */
   readonly missing: string[];
@@ -16,6 +20,7 @@ export interface RedriveTally {
 /**
  * Redrives all rows that match.
  * @param replacement a line in the topic's columns to be sent in the place of the (one) row
+ * @param most of the rows that stay rejected so many are told one by one
  */
 export async function redriveMatching(
   ports: RejectedPorts & { readonly random: Random },
@@ -23,10 +28,17 @@ export async function redriveMatching(
   filter: RejectedFilter,
   replacement: string | undefined,
   signal: AbortSignal,
+  most = MOST_TOLD,
 ): Promise<RedriveTally> {
   const files = await ledgerByFileId(ports);
   const missing = new Set(filter.ids ?? []);
-  const tally: RedriveTally = { redriven: 0, already: 0, stillRejected: [], missing: [] };
+  const tally: RedriveTally = {
+    redriven: 0,
+    already: 0,
+    stillRejectedRows: 0,
+    stillRejected: [],
+    missing: [],
+  };
   const settings = {
     columns: source.columns,
     utcOffsetMinutes: source.timezone,
@@ -43,7 +55,10 @@ export async function redriveMatching(
     for (const [index, outcome] of outcomes.entries()) {
       if (outcome.kind === 'rejected') {
         const { message, reason } = outcome;
-        tally.stillRejected.push({ id: (rows[index] as RejectedRow).id, reason, message });
+        tally.stillRejectedRows++;
+        if (tally.stillRejected.length < most) {
+          tally.stillRejected.push({ id: (rows[index] as RejectedRow).id, reason, message });
+        }
       } else {
         tally[outcome.kind]++;
       }

@@ -9,8 +9,8 @@ export type ReporterMessage =
   /** Write the report of the served model, unless it is there or the stage is paused. */
   | { readonly type: 'refresh' }
   | {
-      /** Write the report of this model now; answers when it is there. */
+      /** Write the report of this model now; answers when it is there, or with what prevented it. */
       readonly type: 'report';
       readonly published: PublishedModel;
-      readonly reply: () => void;
+      readonly reply: (problem: unknown) => void;
     };

@@ -57,11 +57,19 @@ export function reporterActor(own: ReporterDependencies): ActorDefinition<Report
               reporter.served(message.published);
               return;
             case 'refresh':
-              await reporter.unlessPaused(() => reporter.refresh());
+              try {
+                await reporter.unlessPaused(() => reporter.refresh());
+              } catch (error) {
+                context.log.error({ err: error }, 'the report was not written');
+              }
               return;
             case 'report':
-              await reporter.report(message.published);
-              message.reply();
+              try {
+                await reporter.report(message.published);
+                message.reply(undefined);
+              } catch (error) {
+                message.reply(error ?? new Error('the report was not written'));
+              }
               return;
           }
         },

@@ -1,4 +1,5 @@
 import { expect } from 'chai';
+import type { Broker } from '../../../src/broker/broker.ts';
 import { asFile, drain, onStage, rowLines, until } from '../pipeline/support.ts';
 import { audit, done, refusal, send } from './support.ts';
 
@@ -91,6 +92,44 @@ describe('commands', () => {
       }
       const { rows } = await done(pipeline, { name: 'drain' });
       expect(rows).to.deep.equal({ read: 300, counted: 300, rejected: 0 });
+    });
+  });
+
+  it('that could not be begun before they expired are not done later', async () => {
+    await onStage(async (stage) => {
+      // A broker that is away for a while: opening a writer takes longer than the command is valid.
+      let away: Promise<void> = Promise.resolve();
+      const intercept = (broker: Broker): Broker =>
+        new Proxy(broker, {
+          get: (target, property) => {
+            const value: unknown = Reflect.get(target, property, target);
+            if (property !== 'openWriter') {
+              return typeof value === 'function' ? (value.bind(target) as unknown) : value;
+            }
+            return async (name: string) => {
+              if (name.startsWith('control-') || name === 'settings-0') {
+                await away;
+              }
+              return await target.openWriter(name);
+            };
+          },
+        });
+      const pipeline = await stage.start({}, { intercept });
+      let back = (): void => undefined;
+      away = new Promise((resolve) => {
+        back = resolve;
+      });
+      const soon = { expiresAt: Date.now() + 300 };
+      const late = await Promise.all([
+        refusal(pipeline, { name: 'pause', stage: 'publisher' }, soon),
+        refusal(pipeline, { name: 'set', key: 'k', value: 3 }, soon),
+      ]);
+      expect(late.map(([code]) => code)).to.deep.equal(['timeout', 'timeout']);
+      back();
+      await done(pipeline, { name: 'set', key: 'log-level', value: 'error' });
+      const { stages } = await done(pipeline, { name: 'status' });
+      expect(stages.filter(({ paused }) => paused)).to.deep.equal([]);
+      expect([...pipeline.topology.settings.set.values.keys()]).to.deep.equal(['log.level']);
     });
   });
 

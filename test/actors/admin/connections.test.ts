@@ -40,7 +40,13 @@ describe('a connection that is emptied', () => {
       expect(file.rows).to.deep.equal({ read: 300, accepted: 0, rejected: 300 });
 
       const redriven = await done(pipeline, { name: 'rejected.redrive', reason: 'discarded' });
-      expect(redriven).to.deep.equal({ redriven: 300, already: 0, stillRejected: [], missing: [] });
+      expect(redriven).to.deep.equal({
+        redriven: 300,
+        already: 0,
+        stillRejectedRows: 0,
+        stillRejected: [],
+        missing: [],
+      });
       expect(await drain(pipeline)).to.equal(550);
     });
   });
@@ -89,6 +95,25 @@ describe('a connection that is emptied', () => {
       await until('it is read', () => pipeline.topology.stats.publisher.filesDone === 4);
       const { rejected } = await done(pipeline, { ...empty, discard: true });
       expect(await drain(pipeline)).to.equal(350 - rejected);
+    });
+  });
+
+  it('does not discard what was counted before, when that is counted again', async () => {
+    await onStage(async (stage) => {
+      const pipeline = await stage.start({ 'checkpoint.every': '100ms' });
+      const { stats } = pipeline.topology;
+      await stage.write('a.csv', asFile(rowLines(200)));
+      expect(await drain(pipeline)).to.equal(200);
+      await done(pipeline, { name: 'pause', stage: 'partitions' });
+      await stage.write('b.csv', asFile(rowLines(300, 2)));
+      await until('it is on the log', () => stats.publisher.filesDone === 2);
+      await done(pipeline, { name: 'connections.empty', connection: 'log', discard: true });
+      await done(pipeline, { name: 'rewind', toOffset: 'earliest' });
+      await until('it is rewound', () => stats.partitions[0]?.rowsCounted === 0);
+      await done(pipeline, { name: 'resume', stage: 'partitions' });
+      expect(await drain(pipeline)).to.equal(200);
+      const { totals } = await done(pipeline, { name: 'status' });
+      expect(totals.rows).to.deep.equal({ read: 500, counted: 200, rejected: 300 });
     });
   });
 

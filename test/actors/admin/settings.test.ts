@@ -80,6 +80,11 @@ describe('settings', () => {
       const { connections, settings } = pipeline.topology;
       await done(pipeline, { name: 'set', key: 'connections.files.rows', value: 7 });
       expect(connections.get('files')?.thresholds.rows).to.equal(7);
+      // Below what a partition has for itself otherwise: what is opened later must fit.
+      await done(pipeline, { name: 'set', key: 'connections.rows.bytes', value: '128KiB' });
+      await done(pipeline, { name: 'restart', actor: 'regions' });
+      await stage.write('a.csv', asFile(rowLines(5_000)));
+      expect(await drain(pipeline)).to.equal(5_000);
       await done(pipeline, { name: 'set', key: 'connections.log.bytes', value: '1GiB' });
       expect(settings.configuration.connections.log.bytes).to.equal(2 ** 30);
     });

@@ -241,7 +241,7 @@ describe('geoflock asks a running one', () => {
       ANSWERS_MS,
       'three events',
       (async () => {
-        while (door.requests.length < 3) {
+        while (door.looks.count < 3) {
           await new Promise((resolve) => {
             setTimeout(resolve, 5);
           });

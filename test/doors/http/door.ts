@@ -59,9 +59,17 @@ export async function openDoor({ admin = {}, answer, limits = {} }: TestDoorOpti
         requests.push(request);
         return (await answer?.(request)) ?? { status: 'done', result: {} };
       },
-      look: () => {
+      look: async () => {
         looks.count++;
-        return Promise.resolve({ status: 'done', result: {} } as const);
+        const envelope = {
+          id: 'look',
+          target: 'any',
+          expiresAt: Date.now(),
+          by: 'look',
+          door: 'http',
+        } as const;
+        const outcome = await answer?.({ ...envelope, command: { name: 'status', parameters: {} } });
+        return outcome ?? { status: 'done', result: {} };
       },
     },
     health: {
