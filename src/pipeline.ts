@@ -3,7 +3,7 @@ import type { AdminMessage } from './actors/admin/messages.ts';
 import type { Outcome } from './admin/outcome.ts';
 import type { Stage } from './admin/stages.ts';
 import type { CommandPort, CommandRequest } from './admin/request.ts';
-import type { HealthPort } from './doors/http/ports.ts';
+import type { Health } from './health/judge.ts';
 import type { PublishedModel } from './actors/centroid-aggregator/messages.ts';
 import { startTopology, type Topology, type TopologyOptions } from './actors/topology.ts';
 import { readRunTimeSettings } from './actors/settings/run-time-settings.ts';
@@ -60,7 +60,7 @@ export interface Pipeline {
   /** Committed sums over the whole state. */
   totals(): Promise<Totals>;
   actors(): readonly ActorInfo[];
-  readonly health: HealthPort;
+  readonly health: Health;
   /** Through which all doors give their commands. */
   readonly commands: CommandPort;
   /** Name of this replica. */
@@ -109,7 +109,7 @@ export async function startPipeline(
     metrics.served(published);
   };
   const topology = startTopology(
-    { system, broker: intercept(broker), schedule, metrics: recorder, arrivals, onServed },
+    { system, broker: intercept(broker), schedule, clock, metrics: recorder, arrivals, onServed },
     configuration,
     {
       ...options,

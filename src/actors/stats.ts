@@ -46,15 +46,13 @@ export interface PublisherStats {
 
 export interface PartitionStats {
   readonly partition: number;
-  /** Whether it is worked on here. */
-  owned: boolean;
   rowsRead: number;
   rowsCounted: number;
   rowsRejected: number;
   checkpoints: number;
   regions: number;
   nextOffset: number;
-  /** What is committed of it is read back, by the incarnation of now. */
+  /** It is worked on here: what is committed of it is read back. */
   restored: boolean;
   /** Monotonic ms at which its loop turned last, or the incarnation of now began. */
   turnedAt: number;
@@ -131,7 +129,6 @@ export function emptyStats(partitions: number): PipelineStats {
     },
     partitions: Array.from({ length: partitions }, (_, partition) => ({
       partition,
-      owned: false,
       rowsRead: 0,
       rowsCounted: 0,
       rowsRejected: 0,

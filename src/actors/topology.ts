@@ -28,8 +28,8 @@ import type { Configuration } from '../config/schema.ts';
 import { regionAlgorithmOf } from '../region-algorithm.ts';
 import { TOPIC_LAYOUT } from '../rows/kernel.ts';
 import { maxTopicLineBytes } from '../rows/topic-line.ts';
-import type { HealthAnswer } from '../health/judge.ts';
-import type { HealthMonitor } from '../health/monitor.ts';
+import type { Health } from '../health/judge.ts';
+import { HealthMonitor } from '../health/monitor.ts';
 import { createTypeScriptKernel } from '../rows/typescript-kernel.ts';
 import { noMetrics, type Metrics } from '../metrics/recorder.ts';
 import { type Address, addressOf } from '../system/actor.ts';
@@ -37,13 +37,14 @@ import type { ActorSystem } from '../system/actor-system.ts';
 import { ByteBudget } from '../system/budget.ts';
 import { Connection, type Cost } from '../system/connection.ts';
 import { ConnectionRegistry } from '../system/connection-registry.ts';
+import type { Clock } from '../system/clock.ts';
 import type { Logger } from '../system/logger.ts';
 import type { Scheduler } from '../system/schedule.ts';
 import type { ChildPolicy } from '../system/supervision.ts';
 import { packageVersion } from '../version.ts';
 import { Arrivals } from './arrivals.ts';
 import { adminActor } from './admin/admin-actor.ts';
-import type { CommandPorts, Health } from './admin/command-ports.ts';
+import type { CommandPorts } from './admin/command-ports.ts';
 import type { AdminMessage } from './admin/messages.ts';
 import { ServedModel } from './admin/served-model.ts';
 import { ownedPartitions } from './admin/stage-actors.ts';
@@ -84,6 +85,7 @@ export interface TopologyPorts {
   readonly system: ActorSystem;
   readonly broker: Broker;
   readonly schedule: Scheduler;
+  readonly clock: Clock;
   /** What stages record in beside their stats. Default: nothing is recorded. */
   readonly metrics?: Metrics;
   readonly arrivals?: Arrivals;
@@ -111,8 +113,6 @@ export interface TopologyOptions {
   /** Begins an orderly end of the process. */
   readonly shutdown: () => void;
 }
-
-const STARTING: HealthAnswer = { status: 'failing', reasons: ['it is starting'] };
 
 export interface Topology {
   readonly admin: Address<AdminMessage>;
@@ -321,40 +321,36 @@ export function startTopology(
     }),
   );
 
-  let monitor: HealthMonitor | undefined;
-  const state = { ending: false };
+  let ending = false;
+  const monitor = new HealthMonitor({
+    clock: ports.clock,
+    limits: {
+      stuckAfterMs: configuration.health.stuckAfter,
+      brokerTimeoutMs: configuration.health.brokerTimeout,
+    },
+    askBroker: () => readableEnds(broker, topics.rows, ownedPartitions(system.inspect())),
+    isEnding: () => ending,
+    hasJoined: () => stats.joined,
+    // One that is being restarted is told of as such, and given its time.
+    partitions: () =>
+      ownedPartitions(
+        system.inspect().filter(({ state }) => state === 'running' || state === 'starting'),
+      ).map((partition) => statsOf(stats, partition)),
+    actors: () => system.inspect(),
+    paused: () => stages.paused(),
+    held: () => (stats.publisher.logIsFull ? 'the log is at its limit: reading of files waits' : undefined),
+  });
   system.start(
     watchdogActor({
-      limits: {
-        stuckAfterMs: configuration.health.stuckAfter,
-        brokerTimeoutMs: configuration.health.brokerTimeout,
-      },
-      askBroker: () => readableEnds(broker, topics.rows, ownedPartitions(system.inspect())),
-      isEnding: () => state.ending,
-      hasJoined: () => stats.joined,
-      // One that is being restarted is told of as such, and given its time.
-      partitions: () =>
-        ownedPartitions(
-          system.inspect().filter(({ state }) => state === 'running' || state === 'starting'),
-        ).map((partition) => statsOf(stats, partition)),
-      actors: () => system.inspect(),
-      paused: () => stages.paused(),
-      held: () => (stats.publisher.logIsFull ? 'the log is at its limit: reading of files waits' : undefined),
+      monitor,
+      patienceMs: configuration.health.stuckAfter,
       partition: (partition) => addressOf(`partitions/partition-${String(partition)}`),
       checkpoints: (partition) => statsOf(stats, partition).checkpoints,
-      watching: (watching) => {
-        monitor = watching;
-      },
       restarted: () => {
         stats.stuckRestarts++;
       },
     }),
   );
-  const health: Health = {
-    livez: () => ({ status: 'ok', reasons: [] }),
-    readyz: () => monitor?.readiness() ?? STARTING,
-    healthz: () => monitor?.health() ?? STARTING,
-  };
   const admin = system.start(
     adminActor({
       system,
@@ -376,15 +372,15 @@ export function startTopology(
       replica: options.replica,
       version: options.version,
       startedAt: options.startedAt,
-      health,
+      health: monitor,
       ending: () => {
-        state.ending = true;
+        ending = true;
       },
       bulletins: options.bulletins,
       shutdown: options.shutdown,
     }),
   );
-  return { admin, health, topics, connections, budget, settings, stages, stats };
+  return { admin, health: monitor, topics, connections, budget, settings, stages, stats };
 }
 
 /** Asked of the broker also where nothing is owned: it is to be seen whether it answers. */

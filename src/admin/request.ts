@@ -13,6 +13,7 @@ export const ANY = 'any';
 export const ALL = 'all';
 
 export const MAX_ID_LENGTH = 100;
+export const MAX_BY_LENGTH = 200;
 const ID = /^[A-Za-z0-9._:-]+$/;
 
 /** A command as it stands on the control topic, and as a door hands it to the admin actor. */
@@ -21,7 +22,7 @@ export const requestSchema = z.strictObject({
   target: z.string().min(1).max(200).default(ANY),
   /** Wall-clock ms; a replica that reads it later lets it be. */
   expiresAt: z.number().int().positive(),
-  by: z.string().min(1).max(200),
+  by: z.string().min(1).max(MAX_BY_LENGTH),
   command: z.record(z.string(), z.unknown()),
 });
 

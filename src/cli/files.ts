@@ -1,5 +1,5 @@
 import { MOST_LISTED, type ResultOf } from '../admin/commands.ts';
-import { fileAccounts } from '../actors/ingest/file-accounts.ts';
+import { fileAccountAt, fileAccounts } from '../actors/ingest/file-accounts.ts';
 import { type ToldFile, toldFile } from '../actors/ingest/told-file.ts';
 import type { Configuration } from '../config/schema.ts';
 import { grouped } from '../report/text.ts';
@@ -51,8 +51,7 @@ export async function showFileCommand(
   };
   return await eitherWay(configuration, door, output, {
     state: async (state) => {
-      // What is at the path now comes after all that was there before.
-      const account = (await fileAccounts(state)).findLast(({ entry }) => entry.path === path);
+      const account = await fileAccountAt(state, path);
       if (account === undefined) {
         output.err(`geoflock: no file ${path} is in the ledger: \`geoflock files\` lists those that are\n`);
         return EXIT_FAILURE;

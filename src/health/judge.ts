@@ -2,9 +2,20 @@
 
 /** How the process is, or a part of it, and why. */
 export interface HealthAnswer {
+  /** `failing` answers a probe with 503, the others with 200. */
   readonly status: 'ok' | 'degraded' | 'failing';
   /** One sentence each; none when all is well. */
   readonly reasons: readonly string[];
+}
+
+/** Answers at once, from what is known. */
+export interface Health {
+  /** Whether the process should be left running: whoever answers lives. */
+  livez(): HealthAnswer;
+  /** Whether it has joined and restored, and makes progress or has nothing to do. */
+  readyz(): HealthAnswer;
+  /** All of it, with what is not as it should be. */
+  healthz(): HealthAnswer;
 }
 
 /** One owned partition, as it was seen. */

@@ -1,5 +1,6 @@
 import type { Clock } from '../system/clock.ts';
 import {
+  type Health,
   type HealthAnswer,
   type HealthLimits,
   type HealthSample,
@@ -45,7 +46,7 @@ const STALL_TOLD_MS = 60_000;
 const ASK_EVERY_MS = 2_000;
 
 /** Looks at a process again and again, and tells how it is at any moment. */
-export class HealthMonitor {
+export class HealthMonitor implements Health {
   readonly #ports: HealthPorts;
   readonly #downSince = new Map<string, { readonly state: string; readonly since: number }>();
   #lookedAt: number;
@@ -82,7 +83,8 @@ export class HealthMonitor {
       this.#pausedAt = now;
     }
     this.#lookedAt = now;
-    const down = actors().filter(({ state }) => state !== 'running' && state !== 'starting');
+    const seen = actors();
+    const down = seen.filter(({ state }) => state !== 'running' && state !== 'starting');
     for (const { path, state } of down) {
       this.#downSince.set(path, { state, since: this.#downSince.get(path)?.since ?? now });
     }
@@ -90,7 +92,7 @@ export class HealthMonitor {
     for (const path of [...this.#downSince.keys()].filter((known) => !paths.has(known))) {
       this.#downSince.delete(path);
     }
-    const restarts = actors().reduce((sum, actor) => sum + actor.restarts, 0);
+    const restarts = seen.reduce((sum, actor) => sum + actor.restarts, 0);
     if (restarts > this.#restarts) {
       this.#restartedAt = now;
     }
@@ -101,13 +103,15 @@ export class HealthMonitor {
     }
   }
 
-  /** Whether it is to be sent work. */
-  readiness(): HealthAnswer {
+  livez(): HealthAnswer {
+    return { status: 'ok', reasons: [] };
+  }
+
+  readyz(): HealthAnswer {
     return judgeReadiness(this.#sample(), this.#ports.limits);
   }
 
-  /** All of it, with what is not as it should be. */
-  health(): HealthAnswer {
+  healthz(): HealthAnswer {
     return judgeHealth(this.#sample(), this.#ports.limits);
   }
 

@@ -67,7 +67,7 @@ export class Sampler {
     const { broker, rows, stats } = this.#sources;
     await Promise.all(
       stats.partitions
-        .filter(({ owned }) => owned)
+        .filter(({ restored }) => restored)
         .map(async ({ partition }) => {
           try {
             this.#ends.set(partition, (await broker.offsets(rows, partition)).end);
@@ -130,7 +130,7 @@ export class Sampler {
       this.#total('region.busy', stats.foldMs / 1000, tags);
     }
     const owned = partitions
-      .filter((stats) => stats.owned)
+      .filter((stats) => stats.restored)
       .map((stats) => ({ ...stats, tags: { partition: String(stats.partition) } }));
     metrics.gauge(
       'partition.checkpoint.size',

@@ -56,13 +56,13 @@ describe('the health monitor', () => {
     const { answer, asked, monitor, pass, partition } = monitored();
     pass(9_500);
     expect(asked()).to.equal(1);
-    expect(monitor.readiness().status).to.equal('ok');
+    expect(monitor.readyz().status).to.equal('ok');
     pass(20_000);
-    expect(monitor.readiness().reasons).to.deep.equal(['the broker has not answered for 29 s']);
+    expect(monitor.readyz().reasons).to.deep.equal(['the broker has not answered for 29 s']);
     await answer();
     // What stood still because of it has its time.
     expect(monitor.stuck()).to.deep.equal([]);
-    expect(monitor.readiness().status).to.equal('ok');
+    expect(monitor.readyz().status).to.equal('ok');
     pass(2_500);
     expect(asked()).to.equal(2);
     await answer();
@@ -77,11 +77,11 @@ describe('the health monitor', () => {
     const { actors, monitor, pass } = monitored();
     actors.push({ path: 'a', state: 'waiting', restarts: 0 });
     pass(6_000);
-    expect(monitor.readiness().reasons).to.deep.equal(['a is waiting for 6 s']);
+    expect(monitor.readyz().reasons).to.deep.equal(['a is waiting for 6 s']);
     actors.splice(0, 1, { path: 'a', state: 'running', restarts: 1 });
     pass(500);
-    expect(monitor.readiness().status).to.equal('ok');
-    expect(monitor.health().reasons).to.deep.equal(['an actor was restarted 0 s ago']);
+    expect(monitor.readyz().status).to.equal('ok');
+    expect(monitor.healthz().reasons).to.deep.equal(['an actor was restarted 0 s ago']);
   });
 
   it('knows which partition reads nothing although there is something', async () => {
@@ -115,6 +115,6 @@ describe('the health monitor', () => {
     await answer();
     standStill(30_000);
     expect(monitor.stuck()).to.deep.equal([]);
-    expect(monitor.health().reasons).to.deep.equal(['the event loop stood still for 30 s, until 0 s ago']);
+    expect(monitor.healthz().reasons).to.deep.equal(['the event loop stood still for 30 s, until 0 s ago']);
   });
 });

@@ -67,7 +67,7 @@ describe('the sampler', () => {
 
   it('tells the lag of the partitions that are worked on here, once the ends are known', async () => {
     const [first, second] = stats.partitions;
-    Object.assign(first ?? {}, { owned: true, nextOffset: 90 });
+    Object.assign(first ?? {}, { restored: true, nextOffset: 90 });
     ends = [() => Promise.resolve({ first: 0, end: 100 }), () => Promise.resolve({ first: 0, end: 5 })];
     sampler.sample();
     expect(metrics.gauges).to.not.have.property('partition.lag 0');
@@ -77,18 +77,18 @@ describe('the sampler', () => {
     expect(metrics.gauges['partition.lag 0']).to.equal(10);
     // What was committed since the end was asked for is no debt.
     Object.assign(first ?? {}, { nextOffset: 120 });
-    Object.assign(second ?? {}, { owned: true, nextOffset: 5 });
+    Object.assign(second ?? {}, { restored: true, nextOffset: 5 });
     await sampler.askForEnds();
     sampler.sample();
     expect(metrics.gauges).to.include({ 'partition.lag 0': 0, 'partition.lag 1': 0 });
-    Object.assign(first ?? {}, { owned: false });
+    Object.assign(first ?? {}, { restored: false });
     sampler.sample();
     expect(metrics.gauges).to.not.have.property('partition.lag 0');
     expect(metrics.gauges).to.not.have.property('partition.regions 0');
   });
 
   it('asks a broker that does not answer once, and knows no lag of one that is away', async () => {
-    stats.partitions.forEach((partition) => (partition.owned = true));
+    stats.partitions.forEach((partition) => (partition.restored = true));
     let answer: (offsets: { first: number; end: number }) => void = () => undefined;
     ends = [() => new Promise((resolve) => (answer = resolve))];
     const asking = sampler.askForEnds();

@@ -6,7 +6,7 @@ import { pause } from '../commit.ts';
 import { readRunTimeSettings } from '../settings/run-time-settings.ts';
 import { atMost, unlessAborted } from '../unless-aborted.ts';
 import type { Call, CommandPorts } from './command-ports.ts';
-import { ControlLog, type ControlLogPorts } from './control-log.ts';
+import { ControlLog } from './control-log.ts';
 import { ControlReader } from './control-reader.ts';
 import { DrainsInTurn } from './drains.ts';
 import { carryOut, changeShared, commandHandlers, type Handlers, isShared } from './execute.ts';
@@ -58,7 +58,6 @@ class Admin {
   readonly #ports: CommandPorts;
   readonly #context: ActorContext<AdminMessage>;
   readonly #handlers: Handlers;
-  readonly #logPorts: ControlLogPorts;
   readonly #log: ControlLog;
   /** One look for all who watch: a broker that is away would let them pile up. */
   #looking: Promise<Outcome> | undefined;
@@ -70,8 +69,7 @@ class Admin {
     this.drains = new DrainsInTurn(ports, context);
     const { broker, replica, topics } = ports;
     const { clock, random } = context;
-    this.#logPorts = { broker, replica, topics, clock, random };
-    this.#log = new ControlLog(this.#logPorts);
+    this.#log = new ControlLog({ broker, replica, topics, clock, random });
   }
 
   /** Goes by what is set, also by other replicas, and writes the audit of what was only looked at. */
@@ -118,7 +116,7 @@ class Admin {
     try {
       return await this.#within(request, (signal) =>
         this.#isForOthers(request)
-          ? forward(this.#logPorts, request, signal)
+          ? forward(this.#ports, this.#log, request, signal)
           : unlessAborted(this.#execute(request, signal), signal),
       );
     } catch (error) {

@@ -2,7 +2,7 @@ import type { CommandName, ParametersOf, ResultOf } from '../../admin/commands.t
 import type { CommandRequest } from '../../admin/request.ts';
 import type { Broker, Transaction } from '../../broker/broker.ts';
 import type { Configuration } from '../../config/schema.ts';
-import type { HealthAnswer } from '../../health/judge.ts';
+import type { Health } from '../../health/judge.ts';
 import type { ActorContext, Address } from '../../system/actor.ts';
 import type { ActorSystem } from '../../system/actor-system.ts';
 import type { Bulletin } from '../../system/bulletins.ts';
@@ -19,13 +19,6 @@ import type { TopicNames } from '../topics.ts';
 import type { AdminMessage } from './messages.ts';
 import type { ServedModel } from './served-model.ts';
 import type { StageControl } from './stage-control.ts';
-
-/** How the process is; each answers at once. */
-export interface Health {
-  livez(): HealthAnswer;
-  readyz(): HealthAnswer;
-  healthz(): HealthAnswer;
-}
 
 /** What commands act on. */
 export interface CommandPorts {

@@ -2,7 +2,7 @@ import { CommandError } from '../../admin/outcome.ts';
 import type { ConnectionInfo } from '../../system/connection-registry.ts';
 import type { ResultOf } from '../../admin/commands.ts';
 import type { Call, CommandPorts, Handler } from './command-ports.ts';
-import { emptyLog, LOG, peekLog, toldLog } from './log-connection.ts';
+import { emptyLog, LOG, lookAtLog, peekLog } from './log-connection.ts';
 
 export function connectionCommands(ports: CommandPorts): {
   readonly 'connections.list': Handler<'connections.list'>;
@@ -12,11 +12,11 @@ export function connectionCommands(ports: CommandPorts): {
   const { connections } = ports;
   return {
     'connections.list': async () => ({
-      connections: [...connections.list().map(told), await toldLog(ports)],
+      connections: [...connections.list().map(told), await lookAtLog(ports)],
     }),
     'connections.peek': async ({ connection, limit }, call) => {
       if (connection === LOG) {
-        return { connection: await toldLog(ports), items: await peekLog(ports, limit, call) };
+        return { connection: await lookAtLog(ports), items: await peekLog(ports, limit, call) };
       }
       const info = infoOf(ports, connection);
       const items = info.queued.slice(0, limit).map(({ cost, label }) => ({ label, ...cost }));

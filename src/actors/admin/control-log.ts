@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { CommandError, type Outcome } from '../../admin/outcome.ts';
 import { COMMANDS } from '../../admin/commands.ts';
-import type { CommandRequest } from '../../admin/request.ts';
+import { type CommandRequest, MAX_BY_LENGTH } from '../../admin/request.ts';
 import type { Broker, OutgoingRecord, Transaction, Writer } from '../../broker/broker.ts';
 import type { Clock, Random } from '../../system/clock.ts';
 import { SETTINGS_PARTITION } from '../rewind/epoch.ts';
@@ -182,6 +182,19 @@ export class ControlLog {
       this.#put(transaction, key, this.#markOf(request, token));
       await (await transaction.commit()).flushed;
       return true;
+    });
+  }
+
+  /** Puts a command on the control topic, for other replicas. */
+  async send({ by, command, expiresAt, id, target }: CommandRequest): Promise<void> {
+    const { clock, replica, topics } = this.#own;
+    const { name, parameters } = command;
+    const via = `${by} via ${replica}`.slice(0, MAX_BY_LENGTH);
+    const record = { id, target, expiresAt, by: via, command: { name, ...parameters } };
+    const value = new TextEncoder().encode(JSON.stringify(record));
+    await this.#write((transaction) => {
+      transaction.append(topics.control, CONTROL_PARTITION, [{ key: id, value, timestamp: clock.now() }]);
+      return Promise.resolve();
     });
   }
 

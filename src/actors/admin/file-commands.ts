@@ -2,7 +2,7 @@ import type { ResultOf } from '../../admin/commands.ts';
 import { CommandError } from '../../admin/outcome.ts';
 import { readToEnd } from '../../broker/read-to-end.ts';
 import { decodeOrigin } from '../../rows/origin.ts';
-import { fileAccounts } from '../ingest/file-accounts.ts';
+import { fileAccountAt, fileAccounts } from '../ingest/file-accounts.ts';
 import { toldFile } from '../ingest/told-file.ts';
 import type { LedgerEntry } from '../ingest/ledger.ts';
 import type { ModelPorts } from '../models/model-at.ts';
@@ -23,8 +23,7 @@ export function fileCommands(ports: CommandPorts): {
     },
     'files.show': async ({ path }, call) => {
       const own = modelPorts(ports, call);
-      // What is at the path now comes after all that was there before.
-      const account = (await fileAccounts(own)).findLast(({ entry }) => entry.path === path);
+      const account = await fileAccountAt(own, path);
       if (account === undefined) {
         throw new CommandError(
           'not-found',

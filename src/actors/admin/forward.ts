@@ -1,8 +1,6 @@
 import { ALL, type CommandRequest } from '../../admin/request.ts';
 import type { Outcome } from '../../admin/outcome.ts';
-import type { ControlLogPorts } from './control-log.ts';
-import { CONTROL_PARTITION } from './control-log.ts';
-import { withContestedWriter } from '../writer-race.ts';
+import { CONTROL_PARTITION, type ControlLog, type ControlLogPorts } from './control-log.ts';
 
 /** What a replica answered, as it stands on the topic of replies. */
 interface Reply {
@@ -20,28 +18,16 @@ const READ_BYTES = 256 * 1024;
  * one, or of all what came until `signal` aborts.
  */
 export async function forward(
-  ports: ControlLogPorts,
+  { broker, topics }: Pick<ControlLogPorts, 'broker' | 'topics'>,
+  log: Pick<ControlLog, 'send'>,
   request: CommandRequest,
   signal: AbortSignal,
 ): Promise<Outcome> {
-  const { broker, clock, replica, topics } = ports;
-  const { by, command, expiresAt, id, target } = request;
+  const { id, target } = request;
   const { end } = await broker.offsets(topics.replies, CONTROL_PARTITION);
   const reader = await broker.openReader(topics.replies, CONTROL_PARTITION, end);
   try {
-    const record = {
-      id,
-      target,
-      expiresAt,
-      by: `${by} via ${replica}`.slice(0, 200),
-      command: { name: command.name, ...command.parameters },
-    };
-    await withContestedWriter(broker, `control-${replica}`, ports, async (writer) => {
-      const transaction = writer.begin();
-      const value = new TextEncoder().encode(JSON.stringify(record));
-      transaction.append(topics.control, CONTROL_PARTITION, [{ key: id, value, timestamp: clock.now() }]);
-      await (await transaction.commit()).flushed;
-    });
+    await log.send(request);
     const replies: Reply[] = [];
     while (!signal.aborted) {
       for (const { key, value } of await reader.read(READ_BYTES, signal)) {

@@ -12,16 +12,40 @@ export const LOG = 'log';
 
 type Told = ResultOf<'connections.list'>['connections'][number];
 
+/** How far a partition of the log is reflected in checkpoints. */
+export interface LogPosition {
+  readonly partition: number;
+  readonly nextOffset: number;
+  readonly end: number;
+  /** Records behind `nextOffset`. */
+  readonly lag: number;
+}
+
+export async function logPositions(
+  { broker, topics }: Pick<CommandPorts, 'broker' | 'topics'>,
+  nextOffsets: readonly number[],
+): Promise<readonly LogPosition[]> {
+  return await Promise.all(
+    nextOffsets.map(async (nextOffset, partition) => {
+      const { end } = await broker.offsets(topics.rows, partition);
+      return { partition, nextOffset, end, lag: Math.max(0, end - nextOffset) };
+    }),
+  );
+}
+
+/** The log as it is now. */
+export async function lookAtLog(ports: CommandPorts): Promise<Told> {
+  const { nextOffsets } = await readTotals(ports.broker, ports.topics, ports.partitions);
+  return toldLog(ports, await logPositions(ports, nextOffsets));
+}
+
 /** Rows are told as records, which may hold many lines. */
-export async function toldLog(ports: CommandPorts): Promise<Told> {
-  const { broker, partitions, settings, stages, topics } = ports;
-  const { nextOffsets } = await readTotals(broker, topics, partitions);
+export function toldLog(
+  { broker, settings, stages, topics }: CommandPorts,
+  positions: readonly LogPosition[],
+): Told {
   const unconsumed = broker.unconsumed(topics.rows);
-  let records = 0;
-  for (const [partition, nextOffset] of nextOffsets.entries()) {
-    const { end } = await broker.offsets(topics.rows, partition);
-    records += Math.max(0, end - nextOffset);
-  }
+  const records = positions.reduce((sum, { lag }) => sum + lag, 0);
   const bounded = broker.kind === 'embedded';
   return {
     name: LOG,
@@ -83,7 +107,7 @@ export async function emptyLog(
   { context, signal }: Call,
 ): Promise<ResultOf<'connections.empty'>> {
   const { broker, partitions, partitionsActor, stages, topics } = ports;
-  const { queued: items } = await toldLog(ports);
+  const { queued: items } = await lookAtLog(ports);
   if (items === 0) {
     return { connection: LOG, items, rows: 0, rejected: 0 };
   }

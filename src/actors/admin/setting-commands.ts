@@ -1,11 +1,12 @@
 import type { ResultOf } from '../../admin/commands.ts';
 import { CommandError } from '../../admin/outcome.ts';
+import type { Transaction } from '../../broker/broker.ts';
 import { ConfigurationError } from '../../config/errors.ts';
 import { RUN_TIME_KEYS, runTimeKey } from '../../config/run-time.ts';
 import type { Configuration } from '../../config/schema.ts';
 import { valueAt } from '../../config/tree.ts';
 import { formatDuration, formatSize } from '../../config/units.ts';
-import { putValue, readRunTimeSettings } from '../settings/run-time-settings.ts';
+import { putValue, readRunTimeSettings, type SetValue } from '../settings/run-time-settings.ts';
 import type { CommandPorts, Handler, SharedHandler } from './command-ports.ts';
 
 type Setting = ResultOf<'set'>;
@@ -23,30 +24,35 @@ export function settingCommands(ports: CommandPorts): {
   };
 }
 
-/** Judged as a whole by the configuration of the replica that carries it out, before it is committed. */
+/** Sets a value for all replicas. */
 export function setValue(ports: CommandPorts): SharedHandler<'set'> {
-  return async ({ key: name, value }, call, transaction) => {
-    const key = knownKey(name);
-    const { broker, settings, topics } = ports;
-    const { values } = await readRunTimeSettings(broker, topics.settings);
-    const wanted = new Map<string, unknown>([...values].map(([each, set]) => [each, set.value]));
-    const configuration = judged(() => settings.judge(wanted.set(key, value)));
-    putValue(transaction, topics.settings, key, { value, at: call.context.clock.now(), by: call.request.by });
-    return { result: told(key, configuration, true) };
-  };
+  return ({ key, value }, call, transaction) =>
+    change(ports, key, { value, at: call.context.clock.now(), by: call.request.by }, transaction);
 }
 
+/** Goes back to what the configuration says. */
 export function unsetValue(ports: CommandPorts): SharedHandler<'unset'> {
-  return async ({ key: name }, _call, transaction) => {
-    const key = knownKey(name);
-    const { broker, settings, topics } = ports;
-    const { values } = await readRunTimeSettings(broker, topics.settings);
-    const wanted = new Map([...values].map(([each, set]) => [each, set.value]));
+  return ({ key }, _call, transaction) => change(ports, key, null, transaction);
+}
+
+/** Judged as a whole by the configuration of the replica that carries it out, before it is committed. */
+async function change(
+  { broker, settings, topics }: CommandPorts,
+  name: string,
+  set: SetValue | null,
+  transaction: Transaction,
+): Promise<{ readonly result: Setting }> {
+  const key = knownKey(name);
+  const { values } = await readRunTimeSettings(broker, topics.settings);
+  const wanted = new Map([...values].map(([each, { value }]) => [each, value]));
+  if (set === null) {
     wanted.delete(key);
-    const configuration = judged(() => settings.judge(wanted));
-    putValue(transaction, topics.settings, key, null);
-    return { result: told(key, configuration, false) };
-  };
+  } else {
+    wanted.set(key, set.value);
+  }
+  const configuration = judged(() => settings.judge(wanted));
+  putValue(transaction, topics.settings, key, set);
+  return { result: told(key, configuration, set !== null) };
 }
 
 function knownKey(name: string): string {

@@ -5,7 +5,7 @@ import { readTotals } from '../totals.ts';
 import type { Bulletin } from '../../system/bulletins.ts';
 import type { Call, CommandPorts, Handler } from './command-ports.ts';
 import { told } from './connection-commands.ts';
-import { toldLog } from './log-connection.ts';
+import { logPositions, toldLog } from './log-connection.ts';
 import { modelPorts } from './model-commands.ts';
 import { ownedPartitions, stageOf } from './stage-actors.ts';
 
@@ -39,6 +39,8 @@ async function status(ports: CommandPorts, call: Call): Promise<Status> {
   const actors = ports.system.inspect();
   const totals = await readTotals(broker, topics, partitions);
   const last = await ports.served.get(modelPorts(ports, call));
+  const positions = await logPositions(ports, totals.nextOffsets);
+  const owned = ownedPartitions(actors);
   const { ending, running } = call.drain;
   const { reasons, status: how } = health.healthz();
   return {
@@ -54,8 +56,8 @@ async function status(ports: CommandPorts, call: Call): Promise<Status> {
       reasons: [...reasons],
     },
     stages: stagesOf(ports, actors),
-    connections: [...connections.list().map(told), await toldLog(ports)],
-    partitions: await partitionsOf(ports, totals.nextOffsets, ownedPartitions(actors)),
+    connections: [...connections.list().map(told), toldLog(ports, positions)],
+    partitions: positions.map((position) => ({ ...position, owned: owned.includes(position.partition) })),
     totals: { files: totals.files, rows: totals.rows, rejectedByReason: { ...totals.rejectedByReason } },
     model:
       last === undefined
@@ -98,20 +100,6 @@ function stagesOf({ bulletins, stages }: CommandPorts, actors: readonly ActorInf
 
 function inWords({ at, ...bulletin }: Bulletin): Status['stages'][number]['bulletins'][number] {
   return { ...bulletin, at: new Date(at).toISOString() };
-}
-
-async function partitionsOf(
-  { broker, topics }: CommandPorts,
-  nextOffsets: readonly number[],
-  owned: readonly number[],
-): Promise<Status['partitions']> {
-  return await Promise.all(
-    nextOffsets.map(async (nextOffset, partition) => {
-      const { end } = await broker.offsets(topics.rows, partition);
-      const lag = Math.max(0, end - nextOffset);
-      return { partition, owned: owned.includes(partition), nextOffset, end, lag };
-    }),
-  );
 }
 
 function linksOf({ topics }: CommandPorts): ResultOf<'topology'>['links'] {

@@ -29,6 +29,12 @@ export async function fileAccounts(ports: LedgerPorts): Promise<readonly FileAcc
   return accounts.sort((a, b) => a.entry.claimedAt - b.entry.claimedAt || a.entry.order - b.entry.order);
 }
 
+/** The file that is at this path, or was last; undefined where none ever was. */
+export async function fileAccountAt(ports: LedgerPorts, path: string): Promise<FileAccount | undefined> {
+  // What is at the path now comes after all that was there before.
+  return (await fileAccounts(ports)).findLast(({ entry }) => entry.path === path);
+}
+
 /** Entries as committed, of all partitions. */
 export async function* ledgerEntries({
   broker,

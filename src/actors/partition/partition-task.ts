@@ -114,7 +114,6 @@ export class PartitionTask {
   /** Rows since the last checkpoint, and when the first message of them came; undefined: none came. */
   #rowsSinceCheckpoint = 0;
   #dirtySince: number | undefined;
-  readonly #watermarks: Float64Array;
   readonly #stopListening: () => void;
   /** The read that the gate let through, while its rows are not all parsed. */
   #turn: Turn | undefined;
@@ -214,7 +213,6 @@ export class PartitionTask {
       watermarks,
       own.latenessMs(),
     );
-    this.#watermarks = watermarks;
     this.#recordLateness();
     this.#checkpoints = new Checkpoints({
       broker,
@@ -243,7 +241,6 @@ export class PartitionTask {
     own.stats.turnedAt = context.clock.monotonic();
     own.stats.position = reader.position;
     own.stats.restored = true;
-    own.stats.owned = true;
     this.#requests.push(...own.requests.open());
     this.#stopListening = own.gate.onChange(() => {
       this.#wake?.abort();
@@ -326,7 +323,7 @@ export class PartitionTask {
   async close(): Promise<void> {
     this.#stopListening();
     this.#turn?.done();
-    this.#own.stats.owned = false;
+    this.#own.stats.restored = false;
     this.#connection.close();
     await this.#reader.close();
     await this.#writer.close();
@@ -448,12 +445,12 @@ export class PartitionTask {
     }
     const { broker, claim, settings, topics } = this.#own;
     const { partition } = claim;
-    this.#watermarks.set(await committedWatermarks(broker, topics.regions, partition, settings.level));
+    const watermarks = await committedWatermarks(broker, topics.regions, partition, settings.level);
     this.#context.log.info(
       { partition, from: this.#progress.nextOffset },
       'rows are judged by another lateness',
     );
-    this.#intake.latenessMs = wanted;
+    this.#intake.judgeLateBy(wanted, watermarks);
     this.#recordLateness();
   }
 

@@ -72,7 +72,7 @@ export class RowIntake {
   readonly #buffer: RowBuffer;
   readonly #watermarks: Float64Array;
   /** A row may be this much older than the newest one before it of its region; Infinity: of any age. */
-  latenessMs: number;
+  #latenessMs: number;
   #rejects: OutgoingRecord[] = [];
   #byReason: RowsByReason = {};
   #rejectBytes = 0;
@@ -93,10 +93,20 @@ export class RowIntake {
     latenessMs: number,
   ) {
     this.#own = own;
-    this.latenessMs = latenessMs;
+    this.#latenessMs = latenessMs;
     this.#progress = progress;
     this.#buffer = buffer;
     this.#watermarks = watermarks;
+  }
+
+  /** Rows are judged by another lateness from now on, and by what is known of their regions. */
+  judgeLateBy(latenessMs: number, watermarks: Float64Array): void {
+    this.#watermarks.set(watermarks);
+    this.#latenessMs = latenessMs;
+  }
+
+  get latenessMs(): number {
+    return this.#latenessMs;
   }
 
   /** Of the rejected rows that are held for the next checkpoint. */

@@ -1,14 +1,15 @@
-import { HealthMonitor, type HealthPorts, LOOK_EVERY_MS } from '../../health/monitor.ts';
+import { type HealthMonitor, LOOK_EVERY_MS } from '../../health/monitor.ts';
 import type { ActorContext, ActorDefinition, Address } from '../../system/actor.ts';
 import { pause } from '../commit.ts';
 import type { PartitionMessage } from '../partition/messages.ts';
 
-export interface WatchdogDependencies extends Omit<HealthPorts, 'clock'> {
+export interface WatchdogDependencies {
+  readonly monitor: HealthMonitor;
+  /** After a partition was told to fail it is given so long to come back, ms. */
+  readonly patienceMs: number;
   readonly partition: (partition: number) => Address<PartitionMessage>;
   /** How many checkpoints this process has written of the partition. */
   readonly checkpoints: (partition: number) => number;
-  /** Told of the monitor, by which the doors answer. */
-  readonly watching: (monitor: HealthMonitor) => void;
   /** Told of each partition that was restarted. */
   readonly restarted: (partition: number) => void;
 }
@@ -24,17 +25,14 @@ export function watchdogActor(own: WatchdogDependencies): ActorDefinition<never>
   return {
     name: 'watchdog',
     setup: (context) => {
-      const monitor = new HealthMonitor({ ...own, clock: context.clock });
-      own.watching(monitor);
-      context.background((signal) => watch(own, monitor, context, signal));
+      context.background((signal) => watch(own, context, signal));
       return { receive: () => undefined };
     },
   };
 }
 
 async function watch(
-  { checkpoints, limits, partition: addressOf, restarted }: WatchdogDependencies,
-  monitor: HealthMonitor,
+  { checkpoints, monitor, partition: addressOf, patienceMs, restarted }: WatchdogDependencies,
   context: ActorContext<never>,
   signal: AbortSignal,
 ): Promise<void> {
@@ -49,7 +47,7 @@ async function watch(
     for (const { partition, stillMs } of monitor.stuck()) {
       const last = told.get(partition);
       // It is given time to come back before it is told again.
-      if (last === undefined || now - last.at >= limits.stuckAfterMs) {
+      if (last === undefined || now - last.at >= patienceMs) {
         const written = checkpoints(partition);
         const times = last?.checkpoints === written ? last.times + 1 : 1;
         if (times > MOST_RESTARTS) {

@@ -5,7 +5,8 @@ import type { CommandPort, Door } from '../../admin/request.ts';
 import { MAX_ID_LENGTH, requestSchema } from '../../admin/request.ts';
 import type { Clock } from '../../system/clock.ts';
 import type { Limits, Slots } from './limits.ts';
-import type { HealthAnswer, HealthPort, MetricsPort } from './ports.ts';
+import type { Health, HealthAnswer } from '../../health/judge.ts';
+import type { MetricsPort } from './ports.ts';
 import { type HttpAnswer, outcomeAnswer } from './refusal.ts';
 
 export const API = '/api/v1';
@@ -55,7 +56,7 @@ export interface RoutePorts {
 
 /** Health, metrics and the document. */
 export function otherRoutes(
-  health: HealthPort,
+  health: Health,
   metrics: MetricsPort,
   document: Readonly<Record<string, unknown>>,
 ): readonly Route[] {

@@ -9,14 +9,15 @@ import { StatusEvents } from './events.ts';
 import { Guard } from './guard.ts';
 import { type Limits, LIMITS, RequestRates, Slots } from './limits.ts';
 import { openApiDocument } from './openapi.ts';
-import type { HealthPort, MetricsPort } from './ports.ts';
+import type { Health } from '../../health/judge.ts';
+import type { MetricsPort } from './ports.ts';
 import { commandRoutes, LIVEZ, otherRoutes, READYZ } from './routes.ts';
 import { createHttpServer } from './server.ts';
 
 export interface HttpDoorOptions {
   readonly configuration: Pick<Configuration, 'admin'>;
   readonly commands: CommandPort;
-  readonly health: HealthPort;
+  readonly health: Health;
   readonly metrics: MetricsPort;
   /** Name of this one, to which commands go that name no other. */
   readonly replica: string;

@@ -3,7 +3,7 @@ import type { Outcome } from '../../../src/admin/outcome.ts';
 import type { CommandRequest } from '../../../src/admin/request.ts';
 import { loadConfiguration } from '../../../src/config/load.ts';
 import type { Limits } from '../../../src/doors/http/limits.ts';
-import type { HealthAnswer } from '../../../src/doors/http/ports.ts';
+import type { HealthAnswer } from '../../../src/health/judge.ts';
 import { type HttpDoor, startHttpDoor } from '../../../src/doors/http/start.ts';
 import type { Logger } from '../../../src/system/logger.ts';
 import { within } from '../../support/within.ts';
