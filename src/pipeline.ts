@@ -1,4 +1,5 @@
 import { hostname } from 'node:os';
+import type { Ending } from './actors/admin/drains.ts';
 import type { AdminMessage } from './actors/admin/messages.ts';
 import type { Outcome } from './admin/outcome.ts';
 import type { Stage } from './admin/stages.ts';
@@ -53,10 +54,15 @@ export interface Pipeline {
   /** How the actors ended: anything but `stopped` must end the process with a non-zero code. */
   readonly terminated: Promise<SystemExit>;
   /**
-   * Works off what is there and publishes the canonical model. With `sweep`, the files present now are
-   * read first. Rejects when the system ends before.
+   * Reads the files present now, works off what is there and publishes the canonical model. Rejects when the
+   * system ends before.
    */
-  drain(sweep: { readonly settleTimeoutMs: number } | undefined, timeoutMs: number): Promise<PublishedModel>;
+  drain(sweep: { readonly settleTimeoutMs: number }, timeoutMs: number): Promise<PublishedModel>;
+  /**
+   * The last step of an orderly end: the sources stop, what is there is worked off as far as `deadlineMs` allows, and
+   * a last checkpoint has all that was counted. Rejects where that could not be written in time.
+   */
+  end(deadlineMs: number): Promise<Ending>;
   /** Committed sums over the whole state. */
   totals(): Promise<Totals>;
   actors(): readonly ActorInfo[];
@@ -126,6 +132,16 @@ export async function startPipeline(
   const isReady = (): boolean => topology.health.readyz().status !== 'failing';
   const isPaused = (stage: Stage): boolean => topology.stages.isPaused(stage);
   const { rows } = topics;
+  const answered = <T>(
+    message: (reply: (answer: T) => void) => AdminMessage,
+    timeoutMs: number,
+  ): Promise<T> =>
+    Promise.race([
+      system.ask<AdminMessage, T>(topology.admin, message, timeoutMs),
+      system.terminated.then((exit) => {
+        throw exit.kind === 'failed' ? exit.error : new Error('stopped before everything was worked off');
+      }),
+    ]);
   metrics.begin({ broker, budget, connections, stats, system, isReady, isPaused, rows }, schedule);
   return {
     broker,
@@ -134,16 +150,8 @@ export async function startPipeline(
     metrics,
     terminated: system.terminated,
     drain: (sweep, timeoutMs) =>
-      Promise.race([
-        system.ask<AdminMessage, PublishedModel>(
-          topology.admin,
-          (reply) => ({ type: 'drain', sweep, reply }),
-          timeoutMs,
-        ),
-        system.terminated.then((exit) => {
-          throw exit.kind === 'failed' ? exit.error : new Error('stopped before everything was worked off');
-        }),
-      ]),
+      answered<PublishedModel>((reply) => ({ type: 'drain', sweep, reply }), timeoutMs),
+    end: (deadlineMs) => answered<Ending>((reply) => ({ type: 'end', deadlineMs, reply }), deadlineMs),
     totals: () => readTotals(broker, topology.topics, configuration.topics.partitions),
     actors: () => system.inspect(),
     health: topology.health,

@@ -1,7 +1,6 @@
 import { accessSync, constants, mkdirSync } from 'node:fs';
 import type { Totals } from '../actors/totals.ts';
 import { BrokerError } from '../broker/errors.ts';
-import type { Model } from '../clustering/model.ts';
 import type { Configuration } from '../config/schema.ts';
 import { NO_TIMEOUT_MS, type Pipeline } from '../pipeline.ts';
 import type { Logger } from '../system/logger.ts';
@@ -64,16 +63,19 @@ export async function runCommand(
       eventLoopLimit === null ? undefined : guardEventLoop({ clock: systemClock, limitMs: eventLoopLimit });
     let door: HttpDoor | undefined;
     try {
-      door = options.once ? undefined : await openHttpDoor(pipeline, configuration, log);
-      return options.once
-        ? await runOnce(pipeline, configuration, options, output, log, signal)
-        : await runUntil(pipeline, configuration, log, AbortSignal.any([signal, asked.signal]));
+      if (options.once) {
+        return await runOnce(pipeline, configuration, options, output, log, signal);
+      }
+      door = await openHttpDoor(pipeline, configuration, log);
+      return {
+        code: await runUntil(pipeline, configuration, log, AbortSignal.any([signal, asked.signal])),
+      };
     } catch (error) {
       if (!(error instanceof BrokerError || error instanceof HttpDoorError)) {
         log.error({ err: error }, 'ended by an error');
       }
       output.err(`geoflock: ${error instanceof Error ? error.message : String(error)}\n`);
-      return EXIT_FAILURE;
+      return options.once ? EXIT_FAILURE : { code: EXIT_FAILURE };
     } finally {
       await Promise.all([door?.close(), pipeline.stop()]);
       unguard?.();
@@ -158,21 +160,30 @@ async function runUntil(
     }
     return EXIT_OK;
   }
-  await drainWithin(pipeline, configuration.shutdown.deadline, log);
-  log.info({ report: configuration.report.directory }, 'drained; results are in the report folder');
-  return EXIT_OK;
+  return await endWithin(pipeline, configuration.shutdown.deadline, log);
 }
 
 /** The last step of every orderly end; what it does not reach stays in the log for the next start. */
-async function drainWithin(pipeline: Pipeline, deadlineMs: number, log: Logger): Promise<Model | undefined> {
+async function endWithin(pipeline: Pipeline, deadlineMs: number, log: Logger): Promise<number> {
   try {
-    return (await pipeline.drain(undefined, deadlineMs)).model;
+    const { published, workedOff } = await pipeline.end(deadlineMs);
+    if (published !== undefined) {
+      log.info({}, 'drained; results are in the report folder');
+    } else if (workedOff) {
+      log.warn({ deadlineMs }, 'drained; there was no last report in time, the next start makes it');
+    } else {
+      log.info(
+        { deadlineMs },
+        'a last checkpoint has what was counted; the rest is in the log and goes on at the next start',
+      );
+    }
+    return EXIT_OK;
   } catch (error) {
     log.warn(
       { problem: error instanceof Error ? error.message : String(error), deadlineMs },
-      'not all was drained in time; the rest is in the log and goes on at the next start',
+      'no last checkpoint in time; what was counted since the one before is counted again at the next start',
     );
-    return undefined;
+    return EXIT_FAILURE;
   }
 }
 

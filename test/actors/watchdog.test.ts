@@ -1,6 +1,6 @@
 import { expect } from 'chai';
 import type { Broker, PartitionReader } from '../../src/broker/broker.ts';
-import { asFile, drain, onStage, rowLines, until } from './pipeline/support.ts';
+import { asFile, drain, end, onStage, rowLines, until } from './pipeline/support.ts';
 import { done } from './admin/support.ts';
 
 const QUICK = { 'checkpoint.every': '100ms', 'health.stuckAfter': '1s' } as const;
@@ -179,7 +179,7 @@ describe('the watchdog', () => {
       const pipeline = await stage.start();
       const { health } = pipeline.topology;
       await until('it is ready', () => health.readyz().status === 'ok');
-      await drain(pipeline, false);
+      await end(pipeline);
       expect(health.readyz()).to.deep.equal({ status: 'failing', reasons: ['the process is ending'] });
     });
   });

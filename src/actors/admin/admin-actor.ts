@@ -45,6 +45,11 @@ export function adminActor(ports: CommandPorts): ActorDefinition<AdminMessage> {
                 message.reply(await admin.drains.run(message.sweep));
               });
               return;
+            case 'end':
+              context.background(async () => {
+                message.reply(await admin.drains.end(message.deadlineMs));
+              });
+              return;
           }
         },
         stopped: () => admin.close(),

@@ -70,7 +70,7 @@ export interface Drains {
   /** Counts what is there now; one drain after another. */
   sweep(): Promise<PublishedModel>;
   /** From now on the process is ending. */
-  end(): void;
+  beginToEnd(): void;
 }
 
 export type Handler<N extends CommandName> = (

@@ -1,5 +1,6 @@
 import type { ActorContext } from '../../system/actor.ts';
 import type { PublishedModel } from '../centroid-aggregator/messages.ts';
+import type { IngestMessage } from '../ingest/messages.ts';
 import { unlessAborted } from '../unless-aborted.ts';
 import type { Drains, CommandPorts } from './command-ports.ts';
 import type { AdminMessage } from './messages.ts';
@@ -8,6 +9,18 @@ type DrainPorts = Pick<
   CommandPorts,
   'aggregator' | 'configuration' | 'ending' | 'ingest' | 'partitionsActor' | 'reporter' | 'stages'
 >;
+
+/** How an orderly end went: in either case a last checkpoint has all that was counted. */
+export interface Ending {
+  /** Whether all that was in the log when the end began is counted; what is not goes on at the next start. */
+  readonly workedOff: boolean;
+  /** The canonical model; undefined where not all is counted, or there was no time for it. */
+  readonly published: PublishedModel | undefined;
+}
+
+/** Parts of the deadline of an end: until when the log is worked off, and until when the model is waited for. */
+const WORK_OFF_UNTIL = 0.6;
+const MODEL_UNTIL = 0.9;
 
 /** Brings everything that is there to its end, in the order of the data path: one drain after another. */
 export class DrainsInTurn implements Drains {
@@ -30,24 +43,58 @@ export class DrainsInTurn implements Drains {
     return this.#ending;
   }
 
-  end(): void {
+  beginToEnd(): void {
     this.#ending = true;
     this.#ports.ending();
   }
 
   async sweep(): Promise<PublishedModel> {
-    return await this.run({ settleTimeoutMs: this.#ports.configuration.input.settleTimeout });
+    const { settleTimeout } = this.#ports.configuration.input;
+    return await this.run({ settleTimeoutMs: settleTimeout });
   }
 
-  /** @param sweep undefined: the sources stop, and what is read is worked off. */
-  async run(sweep: { readonly settleTimeoutMs: number } | undefined): Promise<PublishedModel> {
-    this.#open++;
-    if (sweep === undefined) {
-      this.end();
-    }
-    // A sweep knows the files of one request. Whoever stops does not wait for one that may take long.
-    const turn = sweep === undefined ? this.#drain(undefined) : this.#last.then(() => this.#drain(sweep));
+  /** Counts all that is there, by whichever replica, then publishes the canonical model. */
+  async run(sweep: { readonly settleTimeoutMs: number }): Promise<PublishedModel> {
+    // A sweep knows the files of one request.
+    const turn = this.#last.then(async () => {
+      await this.#files((reply) => ({ type: 'sweep', ...sweep, reply }), this.#context.signal);
+      await this.#rows('group', this.#context.signal);
+      return await this.#model(this.#context.signal);
+    });
     this.#last = turn.catch(() => undefined);
+    return await this.#counted(turn);
+  }
+
+  /**
+   * The sources stop, and what is in the log for this replica is worked off, as far as `deadlineMs` allows: under
+   * load that may be little. The last part of that time is for a checkpoint. Waits for no sweep, which may take long.
+   */
+  async end(deadlineMs: number): Promise<Ending> {
+    this.beginToEnd();
+    return await this.#counted(this.#end(deadlineMs));
+  }
+
+  async #end(deadlineMs: number): Promise<Ending> {
+    const { stages } = this.#ports;
+    const deadline = this.#context.clock.monotonic() + deadlineMs;
+    const workedOff = await this.#inTime(deadline - (1 - WORK_OFF_UNTIL) * deadlineMs, async (signal) => {
+      await this.#files((reply) => ({ type: 'close', reply }), signal);
+      // Whoever stops while these are paused leaves in the log what they would have counted.
+      if (!stages.isPaused('partitions') && !stages.isPaused('regions')) {
+        await this.#rows('own', signal);
+      }
+      return true;
+    });
+    if (workedOff === undefined) {
+      await this.#checkpoint(this.#context.signal);
+      return { workedOff: false, published: undefined };
+    }
+    const modelUntil = deadline - (1 - MODEL_UNTIL) * deadlineMs;
+    return { workedOff, published: await this.#inTime(modelUntil, (signal) => this.#lastModel(signal)) };
+  }
+
+  async #counted<T>(turn: Promise<T>): Promise<T> {
+    this.#open++;
     try {
       return await turn;
     } finally {
@@ -55,38 +102,72 @@ export class DrainsInTurn implements Drains {
     }
   }
 
-  async #drain(sweep: { readonly settleTimeoutMs: number } | undefined): Promise<PublishedModel> {
-    const { aggregator, ingest, partitionsActor, reporter, stages } = this.#ports;
-    const context = this.#context;
-    const asked = <T>(tell: (reply: (answer: T) => void) => void): Promise<T> =>
-      unlessAborted(new Promise(tell), context.signal);
-    await asked<undefined>((reply) => {
-      context.tell(
-        ingest,
-        sweep === undefined
-          ? { type: 'close', reply: done(reply) }
-          : { type: 'sweep', settleTimeoutMs: sweep.settleTimeoutMs, reply: done(reply) },
-      );
-    });
-    // Who sweeps wants all that is there counted, by whomever; who stops hands on what is not done.
-    const scope = sweep === undefined ? 'own' : 'group';
-    // Whoever stops while these are paused leaves in the log what they would have counted.
-    const held = sweep === undefined && (stages.isPaused('partitions') || stages.isPaused('regions'));
-    if (!held) {
-      await asked<undefined>((reply) => {
-        context.tell(partitionsActor, { type: 'drain', scope, reply: done(reply) });
-      });
-    }
-    const published = await asked<PublishedModel>((reply) => {
-      context.tell(aggregator, { type: 'publish-canonical', reply });
-    });
-    const problem = await asked<unknown>((reply) => {
-      context.tell(reporter, { type: 'report', published, reply });
-    });
+  async #files(message: (reply: () => void) => IngestMessage, signal: AbortSignal): Promise<void> {
+    await this.#answer<undefined>((reply) => {
+      this.#context.tell(this.#ports.ingest, message(done(reply)));
+    }, signal);
+  }
+
+  /** Who sweeps wants all that is there counted, by whomever; who stops hands on what is not done. */
+  async #rows(scope: 'own' | 'group', signal: AbortSignal): Promise<void> {
+    await this.#answer<undefined>((reply) => {
+      this.#context.tell(this.#ports.partitionsActor, { type: 'drain', scope, reply: done(reply) });
+    }, signal);
+  }
+
+  async #checkpoint(signal: AbortSignal): Promise<void> {
+    await this.#answer<undefined>((reply) => {
+      this.#context.tell(this.#ports.partitionsActor, { type: 'checkpoint', reply: done(reply) });
+    }, signal);
+  }
+
+  async #model(signal: AbortSignal): Promise<PublishedModel> {
+    const { aggregator, reporter } = this.#ports;
+    const published = await this.#answer<PublishedModel>((reply) => {
+      this.#context.tell(aggregator, { type: 'publish-canonical', reply });
+    }, signal);
+    const problem = await this.#answer<unknown>((reply) => {
+      this.#context.tell(reporter, { type: 'report', published, reply });
+    }, signal);
     if (problem !== undefined) {
       throw problem instanceof Error ? problem : new Error('the report was not written');
     }
     return published;
+  }
+
+  /** No report that cannot be written keeps the process from an orderly end. */
+  async #lastModel(signal: AbortSignal): Promise<PublishedModel | undefined> {
+    try {
+      return await this.#model(signal);
+    } catch (error) {
+      if (!signal.aborted) {
+        this.#context.log.warn({ problem: String(error) }, 'ended without the last report');
+      }
+      return undefined;
+    }
+  }
+
+  async #answer<T>(tell: (reply: (answer: T) => void) => void, signal: AbortSignal): Promise<T> {
+    return await unlessAborted(new Promise(tell), signal);
+  }
+
+  /** What `work` resolves to, or undefined where it is not done at `at` (monotonic ms). */
+  async #inTime<T>(at: number, work: (signal: AbortSignal) => Promise<T>): Promise<T | undefined> {
+    const { clock, signal } = this.#context;
+    const late = new AbortController();
+    const cancel = clock.after(Math.max(0, at - clock.monotonic()), () => {
+      late.abort();
+    });
+    try {
+      return await work(AbortSignal.any([signal, late.signal]));
+    } catch (error) {
+      if (late.signal.aborted && !signal.aborted) {
+        return undefined;
+      }
+      throw error;
+    } finally {
+      cancel();
+    }
   }
 }
 

@@ -1,6 +1,7 @@
 import type { Outcome } from '../../admin/outcome.ts';
 import type { CommandRequest } from '../../admin/request.ts';
 import type { PublishedModel } from '../centroid-aggregator/messages.ts';
+import type { Ending } from './drains.ts';
 
 export type AdminMessage =
   | {
@@ -16,10 +17,16 @@ export type AdminMessage =
     }
   | {
       /**
-       * Bring everything that is there to its end: read the files present now (without `sweep`: stop the
-       * sources), work the log off, checkpoint, publish the canonical model. Answers with that model.
+       * Bring everything that is there to its end: read the files present now, work the log off, checkpoint, publish
+       * the canonical model. Answers with that model.
        */
       readonly type: 'drain';
-      readonly sweep: { readonly settleTimeoutMs: number } | undefined;
+      readonly sweep: { readonly settleTimeoutMs: number };
       readonly reply: (published: PublishedModel) => void;
+    }
+  | {
+      /** The last step before the process ends: see `DrainsInTurn.end`. */
+      readonly type: 'end';
+      readonly deadlineMs: number;
+      readonly reply: (ending: Ending) => void;
     };

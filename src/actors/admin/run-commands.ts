@@ -32,7 +32,7 @@ export function runCommands(ports: CommandPorts): {
       return { nextOffsets: Object.fromEntries(reached) as Record<string, number> };
     },
     shutdown: (_none, { drain }) => {
-      drain.end();
+      drain.beginToEnd();
       shutdown();
       return { replica };
     },

@@ -6,7 +6,7 @@ import { regionOf, regionToken } from '../../../src/geo/s2.ts';
 import { fillUnitVectors } from '../../../src/geo/sphere.ts';
 import type { Pipeline } from '../../../src/pipeline.ts';
 import { partsOf } from '../../clustering/parts.ts';
-import { append, drain, type ForeignRecord, onStage, rowLines, type Settings, summaries } from './support.ts';
+import { append, end, type ForeignRecord, onStage, rowLines, type Settings, summaries } from './support.ts';
 
 const PARTITIONS = 2;
 const LEVEL = 3;
@@ -155,14 +155,14 @@ describe('packing does not matter', () => {
               await append(pipeline.broker, records);
             }
             if (after.startsWith('drain')) {
-              await drain(pipeline, false);
+              await end(pipeline);
             }
             if (after.endsWith('stop')) {
               await stage.stop(pipeline);
               pipeline = await start();
             }
           }
-          expect(await drain(pipeline, false)).to.equal(LINES.length);
+          expect(await end(pipeline)).to.equal(LINES.length);
           expect(await summaries(pipeline.broker, PARTITIONS)).to.deep.equal(expected);
           expect((await pipeline.totals()).rows).to.deep.equal({
             read: LINES.length,

@@ -5,6 +5,7 @@ import {
   append,
   asFile,
   drain,
+  end,
   failingFold,
   onStage,
   RecordedLog,
@@ -96,8 +97,7 @@ describe('poison rows', () => {
       );
       let processes = 1;
       for (; processes < 10; processes++) {
-        const weight = await drain(pipeline, false).catch(() => undefined);
-        if (weight !== undefined) {
+        if ((await end(pipeline).catch(() => undefined)) !== undefined) {
           break;
         }
         expect((await pipeline.terminated).kind).to.equal('failed');

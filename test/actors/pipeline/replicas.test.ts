@@ -15,6 +15,7 @@ import {
   asFile,
   type Attempt,
   drain,
+  end,
   interceptCommits,
   onStage,
   rowLines,
@@ -285,7 +286,7 @@ describe('replicas that share a folder and a log', () => {
       const a = await start('a');
       const b = await start('b');
       await until('a has begun', () => a.topology.stats.publisher.rowsRead > 0);
-      await drain(a, false);
+      await end(a);
       await stage.stop(a);
       expect(await drain(b)).to.equal(6 * ROWS);
       await expectTotals(b, stage, 6);

@@ -1,8 +1,26 @@
 import { expect } from 'chai';
-import { asFile, drain, onStage, rowLines } from './support.ts';
+import { type Fold, fold } from '../../../src/actors/region/region-actor.ts';
+import { AskTimeoutError } from '../../../src/system/actor-system.ts';
+import { append, asFile, drain, end, interceptCommits, onStage, rowLines, type Settings } from './support.ts';
 
 /** Turns of the event loop between the start and the end: from before the first scan to after it. */
 const TURNS = [0, 1, 2, 3, 4, 5, 6, 8, 10, 13, 17, 21, 27, 34];
+
+/** A region takes its time for each row, and nothing is committed but at the end. */
+const BACKLOG = 4_000;
+const MS_PER_ROW = 1;
+const UNDER_LOAD: Settings = {
+  'checkpoint.every': '1h',
+  'connections.rows.rows': '16',
+  'partitions.fanOutRows': '4',
+};
+const slowFold: Fold = (state, rows, from, to) => {
+  const until = performance.now() + (to - from) * MS_PER_ROW;
+  while (performance.now() < until) {
+    // As a region does that has much to do: nobody else gets a turn.
+  }
+  fold(state, rows, from, to);
+};
 
 async function turns(count: number): Promise<void> {
   for (let turn = 0; turn < count; turn++) {
@@ -21,7 +39,7 @@ describe('an end at any moment', () => {
           await turns(count);
           // Whoever does not hear it is ended by a time-out, and `terminated` tells of that.
           if (how !== 'stops') {
-            await drain(pipeline, false);
+            await end(pipeline);
           }
           await stage.stop(pipeline);
           expect(await pipeline.terminated, `after ${String(count)} turns`).to.deep.equal({
@@ -33,4 +51,48 @@ describe('an end at any moment', () => {
         expect((await pipeline.totals()).rows).to.deep.equal({ read: 200, counted: 200, rejected: 0 });
       }));
   }
+
+  it('under load writes a last checkpoint before its deadline, and the next start goes on from there', () =>
+    onStage(async (stage) => {
+      const pipeline = await stage.start(UNDER_LOAD, { fold: slowFold });
+      await append(
+        pipeline.broker,
+        rowLines(BACKLOG).map((value) => ({ value })),
+      );
+      expect(await pipeline.end(1_000)).to.deep.equal({ workedOff: false, published: undefined });
+      await stage.stop(pipeline);
+      const next = await stage.start();
+      const { counted } = (await next.totals()).rows;
+      expect(counted).to.be.greaterThan(0).and.lessThan(BACKLOG);
+      expect(await drain(next)).to.equal(BACKLOG);
+      expect((await next.totals()).rows).to.deep.equal({ read: BACKLOG, counted: BACKLOG, rejected: 0 });
+    }));
+
+  it('says so where the last checkpoint cannot be written in time', () =>
+    onStage(async (stage) => {
+      let away = false;
+      const pipeline = await stage.start(UNDER_LOAD, {
+        fold: slowFold,
+        intercept: (broker) =>
+          interceptCommits(broker, async ({ commit, writer }) => {
+            if (away && writer === 'partition-0') {
+              await new Promise(() => undefined);
+            }
+            return await commit();
+          }),
+      });
+      await append(
+        pipeline.broker,
+        rowLines(BACKLOG).map((value) => ({ value })),
+      );
+      away = true;
+      const problem = await pipeline.end(500).then(
+        () => undefined,
+        (error: unknown) => error,
+      );
+      expect(problem).to.be.instanceOf(AskTimeoutError);
+      await stage.stop(pipeline);
+      const next = await stage.start();
+      expect(await drain(next)).to.equal(BACKLOG);
+    }));
 });

@@ -121,9 +121,20 @@ export async function onStage(work: (stage: Stage) => Promise<void>): Promise<vo
 }
 
 /** Reads what is in the folder and in the log, and gives the weight of the model made of it. */
-export async function drain(pipeline: Pipeline, sweep = true): Promise<number> {
-  const { model } = await pipeline.drain(sweep ? { settleTimeoutMs: 30_000 } : undefined, DRAIN_TIMEOUT_MS);
+export async function drain(pipeline: Pipeline): Promise<number> {
+  const { model } = await pipeline.drain({ settleTimeoutMs: 30_000 }, DRAIN_TIMEOUT_MS);
   return model.weight;
+}
+
+/** Works off what is in the log, without looking at the folder, and gives the weight of the last model. */
+export async function end(pipeline: Pipeline): Promise<number> {
+  const { published: last, workedOff } = await pipeline.end(DRAIN_TIMEOUT_MS);
+  if (last === undefined) {
+    throw new Error(
+      `no last model was made in ${String(DRAIN_TIMEOUT_MS)} ms (worked off: ${String(workedOff)})`,
+    );
+  }
+  return last.model.weight;
 }
 
 /** All models that were published and are kept, in their order. */
