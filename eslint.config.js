@@ -10,9 +10,12 @@ export default defineConfig([
     files: ['**/*.js', '**/*.cjs'],
     languageOptions: {
       globals: {
+        AbortSignal: 'readonly',
+        Buffer: 'readonly',
         URL: 'readonly',
         clearTimeout: 'readonly',
         console: 'readonly',
+        fetch: 'readonly',
         module: 'writable',
         process: 'readonly',
         setTimeout: 'readonly',
