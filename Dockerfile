@@ -22,11 +22,13 @@ COPY src ./src
 RUN npm run build && rm -f dist/.tsbuildinfo
 
 FROM ${NODE_IMAGE}
+# The deadline leaves time to leave the groups before `docker stop` kills, which is after 10 s unless it is told otherwise.
 ENV NODE_ENV=production \
     GEOFLOCK_INPUT_DIRECTORY=/data \
     GEOFLOCK_STATE_DIRECTORY=/var/lib/geoflock/state \
     GEOFLOCK_REPORT_DIRECTORY=/var/lib/geoflock/report \
-    GEOFLOCK_EXPORTS_DIRECTORY=/var/lib/geoflock/exports
+    GEOFLOCK_EXPORTS_DIRECTORY=/var/lib/geoflock/exports \
+    GEOFLOCK_SHUTDOWN_DEADLINE=7s
 # Folders of the user of the base image who is not root (uid 1000): all else may be read-only. And the command, for
 # `docker exec CONTAINER geoflock status`.
 RUN mkdir -p /data /var/lib/geoflock \

@@ -193,7 +193,7 @@ describe('the policy of the manifests', () => {
       ['namespaceIsRestricted', 'any pods', ['Namespace/geoflock', 'metadata/labels', {}]],
       ['namespaceIsRestricted', 'elsewhere', [set, 'metadata/namespace', 'default']],
       ['graceCoversTheDrain', 'too short', [set, `${pod}/terminationGracePeriodSeconds`, 30]],
-      ['graceCoversTheDrain', 'a longer drain', defaults(`shutdown: { deadline: 60s }\n${door}`)],
+      ['graceCoversTheDrain', 'a longer drain', [set, `${container}/env/0/value`, '60s']],
       ['graceCoversTheDrain', 'no preStop', [set, `${container}/lifecycle`, undefined]],
       [
         'probesAreMorePatient',
