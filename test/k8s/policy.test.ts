@@ -193,7 +193,11 @@ describe('the policy of the manifests', () => {
       ['namespaceIsRestricted', 'any pods', ['Namespace/geoflock', 'metadata/labels', {}]],
       ['namespaceIsRestricted', 'elsewhere', [set, 'metadata/namespace', 'default']],
       ['graceCoversTheDrain', 'too short', [set, `${pod}/terminationGracePeriodSeconds`, 30]],
-      ['graceCoversTheDrain', 'a longer drain', [set, `${container}/env/0/value`, '60s']],
+      [
+        'graceCoversTheDrain',
+        'a longer drain',
+        [set, `${container}/env`, [{ name: 'GEOFLOCK_SHUTDOWN_DEADLINE', value: '60s' }]],
+      ],
       ['graceCoversTheDrain', 'no preStop', [set, `${container}/lifecycle`, undefined]],
       [
         'probesAreMorePatient',
