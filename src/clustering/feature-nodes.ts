@@ -36,6 +36,8 @@ export class FeatureNodes {
   children: Int32Array<ArrayBuffer>;
   /** Number of nodes in use. */
   live = 0;
+  /** Whether these are the first nodes, and each has a greater number than the one that it is a child of. */
+  isDescending = true;
   private capacity: number;
   private used = 1;
   private free = 0;
@@ -80,6 +82,7 @@ export class FeatureNodes {
     [this.features, this.children] = allocateNodes(this.capacity);
     this.used = 1;
     this.free = 0;
+    this.isDescending = true;
     const move = (node: number): number => {
       const to = this.used++;
       for (let d = 0; d < NODE_DOUBLES; d++) {
@@ -136,6 +139,7 @@ export class FeatureNodes {
 
   /** Gives a leaf back. */
   release(node: number): void {
+    this.isDescending = false;
     this.features[node * NODE_DOUBLES] = 0;
     this.children[node << 2] = this.free;
     this.free = node;

@@ -55,10 +55,41 @@ export function mergedLayer(trees: readonly FeatureTree[], factors: readonly num
       }
     }
   }
-  // No more rows come to it: room for them would be kept in vain.
-  const quadtree = { roots: nodes.trim(roots), nodes };
+  const quadtree = byLevels({ roots, nodes });
   const rows = trees.reduce((sum, tree) => sum + tree.totalWeight(), 0);
-  return summed(quadtree, rows, new Float64Array(nodes.features.length));
+  return summed(quadtree, rows, new Float64Array(quadtree.nodes.features.length));
+}
+
+/**
+ * The same tree, level by level: what a walk looks at, the upper levels and brothers, lies side by side in memory.
+ * Of a layer that is walked many times most time is spent on waiting for memory.
+ */
+function byLevels({ nodes, roots }: Quadtree): Quadtree {
+  const from = new Int32Array(nodes.live + 1);
+  let found = 0;
+  const movedRoots = roots.map((root) => {
+    if (root === 0) {
+      return 0;
+    }
+    from[++found] = root;
+    return found;
+  });
+  const moved = FeatureNodes.of(nodes.live);
+  const { children, features } = moved;
+  for (let node = 1; node <= nodes.live; node++) {
+    const given = from[node] as number;
+    for (let d = 0; d < NODE_DOUBLES; d++) {
+      features[node * NODE_DOUBLES + d] = nodes.features[given * NODE_DOUBLES + d] as number;
+    }
+    for (let quadrant = 0; quadrant < 4; quadrant++) {
+      const child = nodes.children[(given << 2) + quadrant] as number;
+      if (child !== 0) {
+        from[++found] = child;
+        children[(node << 2) + quadrant] = found;
+      }
+    }
+  }
+  return { roots: movedRoots, nodes: moved };
 }
 
 /** Merges a subtree of `from` into the node, 0 for none, of the same cell; returns the node. */
@@ -92,9 +123,15 @@ function overlay(
 
 function summed({ nodes, roots }: Quadtree, rows: number, sums: Float64Array): Layer {
   sums.set(nodes.features);
-  for (const root of roots) {
-    if (root !== 0) {
-      sumUp(nodes.children, sums, root);
+  if (nodes.isDescending) {
+    for (let node = nodes.live; node > 0; node--) {
+      addChildren(nodes.children, sums, node);
+    }
+  } else {
+    for (const root of roots) {
+      if (root !== 0) {
+        sumUp(nodes.children, sums, root);
+      }
     }
   }
   return { roots, nodes, sums, rows };
@@ -105,6 +142,15 @@ function sumUp(children: Int32Array, sums: Float64Array, node: number): void {
     const child = children[slot] as number;
     if (child !== 0) {
       sumUp(children, sums, child);
+    }
+  }
+  addChildren(children, sums, node);
+}
+
+function addChildren(children: Int32Array, sums: Float64Array, node: number): void {
+  for (let slot = node << 2; slot < (node << 2) + 4; slot++) {
+    const child = children[slot] as number;
+    if (child !== 0) {
       mergeFeature(sums, node * NODE_DOUBLES, sums, child * NODE_DOUBLES, 1);
     }
   }
