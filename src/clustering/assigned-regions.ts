@@ -2,6 +2,7 @@ import type { UnitVector } from '../geo/sphere.ts';
 import { addFeature, type CostBounds, DISTANCES_PER_STEP, doubtOf, FEATURE_WORK, widened } from './bounds.ts';
 import { CellRivals, Descent } from './cell-rivals.ts';
 import { CellWalk } from './cell-walk.ts';
+import { QUICK } from './excess.ts';
 import { FeatureList } from './feature-list.ts';
 import type { FeatureColumns } from './features.ts';
 import type { LayeredRegion } from './layers.ts';
@@ -19,16 +20,18 @@ export interface AssignedRegions {
 /**
  * All rows at their nearest centers, and the bounds of what they cost there. The rows of a cell in which only one
  * of the centers can be the nearest to anything are one feature: that says as much as all their features,
- * and the bounds are no wider for it.
+ * and with the same effort the bounds are no wider for it.
  *
  * A sum of weights that is rounded is right for rows that all count by as much more or less; and the share of a
  * weight in it, by which means and SSE are merged, is right for the same rows. So whatever is certain of
  * features is so of rows that count by the region's `blur` more or less than they do.
  * @param centers at least one, unless there are no regions; none longer than 1000
+ * @param effort spent on the tightness of the bounds
  */
 export function* assignRegions(
   regions: readonly LayeredRegion[],
   centers: readonly UnitVector[],
+  effort = QUICK,
 ): Steps<AssignedRegions> {
   const rivals = new CellRivals(centers);
   const walk = new CellWalk();
@@ -59,7 +62,7 @@ export function* assignRegions(
       const sse = feature[4] as number;
       // Weights of rows that count 1 each are exact.
       const doubt = blur === 0 ? undefined : doubtOf(rows, weight, sse);
-      nearest.push(addFeature(sums, rivals, left, { weight, mean, sse, cell, doubt }, 1));
+      nearest.push(addFeature(sums, rivals, left, { weight, mean, sse, cell, doubt }, 1, effort));
       features.add(feature);
       if (rivals.distances + features.count * FEATURE_WORK >= step) {
         step += DISTANCES_PER_STEP;

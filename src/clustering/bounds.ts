@@ -1,7 +1,7 @@
 import type { CellAddress } from '../geo/s2.ts';
 import type { UnitVector } from '../geo/sphere.ts';
 import { CellRivals, Descent, type Patch } from './cell-rivals.ts';
-import { greatestExcess, greatestExcessOfAny, type Lead } from './excess.ts';
+import { type Effort, greatestExcess, greatestExcessOfAny, type Lead, THOROUGH } from './excess.ts';
 import { OPERATIONS, ROUNDING } from './rounding.ts';
 import type { Steps } from './slices.ts';
 
@@ -147,6 +147,7 @@ export function addFeature(
   left: Int32Array,
   feature: BoundedFeature,
   factor: number,
+  effort = THOROUGH,
 ): number {
   const { mean, sse, weight } = feature;
   MEAN[0] = mean[0];
@@ -162,7 +163,7 @@ export function addFeature(
     saved =
       feature.cell === undefined
         ? cost - leastAnywhere(weight, squared)
-        : weight * mostSaved(rivals, left, own, feature);
+        : weight * mostSaved(rivals, left, own, feature, effort);
   }
   sums.lower += factor * Math.max(0, cost - saved);
   sums.upper += factor * cost;
@@ -178,6 +179,8 @@ export function addFeature(
 /** Of the feature that is being added: as an object's fields and as arguments the engine would box doubles. */
 const MEAN = new Float64Array(3);
 const ERRORS = new Float64Array(3);
+/** Of the first lead over it: `below` and `most`. */
+const FIRST_LEAD = new Float64Array(2);
 /** How far the mean may be from that of the rows. */
 const DRIFT = 0;
 /** The root of the SSE is at most this. */
@@ -215,6 +218,7 @@ function mostSaved(
   left: Int32Array,
   own: number,
   { cell, doubt, weight }: ConfinedFeature,
+  effort: Effort,
 ): number {
   const drift = ERRORS[DRIFT] as number;
   const spread = ERRORS[SPREAD] as number;
@@ -222,7 +226,8 @@ function mostSaved(
   const radius = doubt === undefined ? spread * Math.sqrt((weight - 1) / weight) : Infinity;
   const variance = (spread * spread) / weight;
   const squared = rivals.squared[own] as number;
-  const leads: Lead[] = [];
+  let leads: Lead[] | undefined;
+  let first = -1;
   let patch: Patch | undefined;
   let sum = 0;
   let worst = 0;
@@ -245,13 +250,27 @@ function mostSaved(
     if (most <= 0) {
       continue;
     }
-    leads.push({ slope: rivals.slope(rival, own), below, most });
+    if (first < 0) {
+      // Most have but this one.
+      first = rival;
+      FIRST_LEAD[0] = below;
+      FIRST_LEAD[1] = most;
+    } else {
+      leads ??= [
+        {
+          slope: rivals.slope(first, own),
+          below: FIRST_LEAD[0] as number,
+          most: FIRST_LEAD[1] as number,
+        },
+      ];
+      leads.push({ slope: rivals.slope(rival, own), below, most });
+    }
     sum += greatestExcess(below, steep * steep * variance, most);
     worst = Math.max(worst, wrong);
   }
-  if (leads.length > 1) {
+  if (leads !== undefined) {
     rivals.distances += leads.length * EXCESS_WORK;
-    sum = Math.min(sum, greatestExcessOfAny(leads, variance));
+    sum = Math.min(sum, greatestExcessOfAny(leads, variance, effort));
   }
   return sum + worst;
 }

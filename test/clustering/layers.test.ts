@@ -4,6 +4,7 @@ import { assignRegions } from '../../src/clustering/assigned-regions.ts';
 import { costBoundsOf } from '../../src/clustering/bounds.ts';
 import { CellWalk } from '../../src/clustering/cell-walk.ts';
 import { coarsen } from '../../src/clustering/coarsen.ts';
+import { THOROUGH } from '../../src/clustering/excess.ts';
 import { FeatureTree } from '../../src/clustering/feature-tree.ts';
 import type { FeatureColumns } from '../../src/clustering/features.ts';
 import { LayerCache } from '../../src/clustering/layer-cache.ts';
@@ -200,9 +201,11 @@ describe('layers of panes', () => {
       const at = vectorsOf(points).slice(0, k);
       const own = sourcesOf(points, 1_000).map((source) => ({ ...source, factor }));
       const one = finish(costBoundsOf(own, at));
-      const { bounds, features, nearest } = finish(
-        assignRegions(finish(new LayerCache().regionsOf(own)), at),
-      );
+      const regions = finish(new LayerCache().regionsOf(own));
+      const { bounds, features, nearest } = finish(assignRegions(regions, at, THOROUGH));
+      const quick = finish(assignRegions(regions, at)).bounds;
+      expect(quick.upper).to.equal(bounds.upper);
+      expect(quick.lower).to.be.within(bounds.lower - 0.05 * (bounds.upper - bounds.lower), bounds.lower);
       expect(bounds.lower / one.lower).to.be.closeTo(1, wider);
       // Both are rounded outwards, in sums of other lengths.
       expect(bounds.upper / one.upper).to.be.closeTo(1, 1e-8);
