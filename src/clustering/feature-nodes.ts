@@ -7,6 +7,8 @@ export const NODE_DOUBLES = 5;
 export const FACES = 6;
 
 const FIRST_CAPACITY = 16;
+/** What takes over memory and finds too little is likely to be followed by more: it gets so many times what it needs. */
+const ROOM_TO_FOLLOW = 1.5;
 
 /** Receives features in a tree's fixed order. */
 export type FeatureVisitor = (weight: number, x: number, y: number, z: number, sse: number) => void;
@@ -46,14 +48,15 @@ export class FeatureNodes {
   /** The feature that `mergeFamily` computed last. */
   private readonly merged = new Float64Array(NODE_DOUBLES);
 
-  /** Makes room for so many nodes. */
-  constructor(nodes = FIRST_CAPACITY - 1) {
+  /** Makes room for so many nodes, where it can in the memory of `spare`, which are of no more use then. */
+  constructor(nodes = FIRST_CAPACITY - 1, spare?: FeatureNodes) {
     this.capacity = nodes + 1;
-    [this.features, this.children] = allocateNodes(this.capacity);
+    [this.features, this.children] =
+      spare === undefined ? allocateNodes(this.capacity) : takenOver(spare.features.buffer, this.capacity);
   }
 
   get memoryBytes(): number {
-    return this.features.byteLength + this.children.byteLength;
+    return this.features.buffer.byteLength;
   }
 
   /** Makes room for one more node; never for more than `most` in all. */
@@ -119,9 +122,9 @@ export class FeatureNodes {
     return node;
   }
 
-  /** Nodes 1 to `count`, still without features and children. */
-  static of(count: number): FeatureNodes {
-    const nodes = new FeatureNodes(count);
+  /** Nodes 1 to `count`, without children, and still without features; `spare` as in the constructor. */
+  static of(count: number, spare?: FeatureNodes): FeatureNodes {
+    const nodes = new FeatureNodes(count, spare);
     nodes.used = count + 1;
     nodes.live = count;
     return nodes;
@@ -282,14 +285,29 @@ export class FeatureNodes {
   }
 }
 
+/** Bytes of one node: its features and children. */
+const NODE_BYTES = NODE_DOUBLES * Float64Array.BYTES_PER_ELEMENT + 4 * Int32Array.BYTES_PER_ELEMENT;
+
 /** Features and children of so many nodes, in one buffer: to allocate one takes longer than to fill it. */
-function allocateNodes(capacity: number): [Float64Array<ArrayBuffer>, Int32Array<ArrayBuffer>] {
-  const features = capacity * NODE_DOUBLES;
-  const buffer = new ArrayBuffer(
-    features * Float64Array.BYTES_PER_ELEMENT + capacity * 4 * Int32Array.BYTES_PER_ELEMENT,
-  );
-  return [
-    new Float64Array(buffer, 0, features),
-    new Int32Array(buffer, features * Float64Array.BYTES_PER_ELEMENT, capacity * 4),
-  ];
+function allocateNodes(capacity: number): NodeArrays {
+  return nodesIn(new ArrayBuffer(capacity * NODE_BYTES), capacity);
+}
+
+/** The same in a buffer that is there, if that is large enough; all but the features of nodes above 0 is zero. */
+function takenOver(buffer: ArrayBuffer, capacity: number): NodeArrays {
+  const needed = capacity * NODE_BYTES;
+  if (buffer.byteLength < needed) {
+    return nodesIn(new ArrayBuffer(NODE_BYTES * Math.ceil(ROOM_TO_FOLLOW * capacity)), capacity);
+  }
+  const [features, children] = nodesIn(buffer, capacity);
+  features.fill(0, 0, NODE_DOUBLES);
+  children.fill(0);
+  return [features, children];
+}
+
+type NodeArrays = [Float64Array<ArrayBuffer>, Int32Array<ArrayBuffer>];
+
+function nodesIn(buffer: ArrayBuffer, capacity: number): NodeArrays {
+  const features = new Float64Array(buffer, 0, capacity * NODE_DOUBLES);
+  return [features, new Int32Array(buffer, features.byteLength, capacity * 4)];
 }

@@ -102,8 +102,11 @@ export function limitOf(view: DataView, at: number): number {
   return view.getUint32(at + 12, true);
 }
 
-/** @throws SummaryFormatError when the bytes are no tree, are cut or damaged, or of an unknown version. */
-export function decodeTree(bytes: Uint8Array): TreeState {
+/**
+ * @param spare nodes that are of no more use, whose memory is taken over where it is enough
+ * @throws SummaryFormatError when the bytes are no tree, are cut or damaged, or of an unknown version.
+ */
+export function decodeTree(bytes: Uint8Array, spare?: FeatureNodes): TreeState {
   const version = bytes[0];
   if (version !== TREE_FORMAT_VERSION) {
     throw new SummaryFormatError(
@@ -133,15 +136,14 @@ export function decodeTree(bytes: Uint8Array): TreeState {
     faces < 64 && (root === 'sphere' || (faces & ~(1 << root.face)) === 0),
     'its faces do not fit its root',
   );
-  const nodes = readFeatures(view, count);
+  const nodes = readFeatures(view, FeatureNodes.of(count, spare), count);
   const masks = bytes.subarray(TREE_HEADER_BYTES, TREE_HEADER_BYTES + count);
   const roots = readStructure(masks, faces, root === 'sphere' ? 0 : root.level, nodes.children);
   return { root, limit, threshold, roots, nodes };
 }
 
 /** The features as nodes 1, 2, ... in pre-order, not yet linked. */
-function readFeatures(view: DataView, count: number): FeatureNodes {
-  const nodes = FeatureNodes.of(count);
+function readFeatures(view: DataView, nodes: FeatureNodes, count: number): FeatureNodes {
   const { features } = nodes;
   let from = TREE_HEADER_BYTES + count;
   for (let at = NODE_DOUBLES; at < (count + 1) * NODE_DOUBLES; at += NODE_DOUBLES) {

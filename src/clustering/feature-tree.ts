@@ -64,10 +64,11 @@ export class FeatureTree {
 
   /**
    * The tree that `encode` wrote, to the bit: it goes on as the written one would have.
+   * @param spare a tree that is of no more use, whose memory is taken over where it is enough
    * @throws SummaryFormatError when the bytes are no tree, or of an unknown version.
    */
-  static decode(bytes: Uint8Array): FeatureTree {
-    const state = decodeTree(bytes);
+  static decode(bytes: Uint8Array, spare?: FeatureTree): FeatureTree {
+    const state = decodeTree(bytes, spare?.nodes);
     return new FeatureTree(state.root, state.limit, state);
   }
 

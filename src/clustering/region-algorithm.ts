@@ -3,6 +3,7 @@
  * by a `RegionAlgorithm`; whoever reads what is stored finds out by its first part which one it is of.
  */
 import { BatchedKMeans, type BatchedKMeansOptions, decodeKMeansHead, KMEANS } from './batched-kmeans.ts';
+import { FeatureTree } from './feature-tree.ts';
 import { SummaryFormatError } from './features.ts';
 import { KMeansFeatures } from './kmeans-features.ts';
 import type { ModelPane } from './model-time.ts';
@@ -17,7 +18,10 @@ type Parts = ReadonlyMap<string, Uint8Array>;
  * Gives what was decoded before of the same revision of that part, or else decodes. Without a revision only the
  * bytes tell.
  */
-export type Once = (part: string, revision: PartRevision | undefined, decode: () => ModelPane) => ModelPane;
+export type Once = (part: string, revision: PartRevision | undefined, decode: DecodePane) => ModelPane;
+
+/** @param spare a pane that is of no more use: its memory may be taken over. */
+export type DecodePane = (spare?: ModelPane) => ModelPane;
 
 /** What the first part of a stored state tells. */
 export interface StoredHead {
@@ -68,7 +72,9 @@ const SUMMARY_FORM: StoredForm = {
   revisionOf,
   panesOf: (parts, once) => {
     const { head, panes } = decodeParts(parts, (name, bytes, root) =>
-      once(name, revisionOf(bytes), () => decodePane(name, bytes, root)),
+      once(name, revisionOf(bytes), (spare) =>
+        decodePane(name, bytes, root, spare?.tree instanceof FeatureTree ? spare.tree : undefined),
+      ),
     );
     return { region: head.region, panes };
   },

@@ -51,7 +51,7 @@ export class RegionSummary implements RegionState {
    * @throws SummaryFormatError when they are damaged, of an unknown version, or not all there.
    */
   static decode(parts: ReadonlyMap<string, Uint8Array>, options: SummaryOptions): RegionSummary {
-    const { head, panes } = decodeParts(parts, decodePane);
+    const { head, panes } = decodeParts(parts, (name, bytes, root) => decodePane(name, bytes, root));
     const summary = new RegionSummary(head.region, head.level, options);
     summary.folded = head.rows;
     summary.latest = head.watermark;

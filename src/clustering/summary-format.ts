@@ -96,11 +96,12 @@ export function revisionOf({ buffer, byteLength, byteOffset }: Uint8Array): Part
 
 /**
  * The pane of that name in the region whose cell is `root`.
+ * @param spare a tree that is of no more use, whose memory is taken over where it is enough
  * @throws SummaryFormatError when the bytes are damaged, of another region, or of an unknown version.
  */
-export function decodePane(name: string, bytes: Uint8Array, root: CellAddress): Pane {
+export function decodePane(name: string, bytes: Uint8Array, root: CellAddress, spare?: FeatureTree): Pane {
   const view = opened(bytes, PANE_BYTES);
-  const tree = FeatureTree.decode(bytes.subarray(PANE_BYTES));
+  const tree = FeatureTree.decode(bytes.subarray(PANE_BYTES), spare);
   const own = tree.root;
   check(
     own !== 'sphere' &&

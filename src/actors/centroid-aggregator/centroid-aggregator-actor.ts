@@ -301,7 +301,9 @@ class Aggregator {
     }
     if (news !== undefined && this.#writer.owned) {
       this.#drift?.published(news);
-      this.#drift?.look({ panes, nextOffsets: next.of.nextOffsets, k: model.k }, news.drift);
+      if (this.#drift?.look({ panes, nextOffsets: next.of.nextOffsets, k: model.k }, news.drift) === true) {
+        this.#decoded.lend();
+      }
     }
     if (candidate !== undefined) {
       this.#search.judged();

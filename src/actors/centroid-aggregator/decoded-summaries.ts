@@ -16,6 +16,8 @@ interface Decoded {
   readonly pane: ModelPane;
   /** Memory that it takes. */
   readonly bytes: number;
+  /** In which call it was decoded. */
+  readonly call: number;
 }
 
 interface Region {
@@ -43,15 +45,27 @@ const MOST_BYTES = 96 * 2 ** 20;
  * Panes as they were last decoded: of one with the same revision, in the same epoch, the same is given again.
  * What is given is shared and must not be changed. Where they would take more than `most` bytes, those that
  * come last are decoded each time.
+ *
+ * What has changed takes over the memory of what it was before: to allocate and to collect that for all regions, time
+ * and again, takes longer than to decode. So what was given is of no more use from the next call on, unless it was
+ * `lent`.
  */
 export class DecodedSummaries {
   readonly #most: number;
   #epoch = 0;
+  #calls = 0;
+  /** What was decoded up to this call may be in use elsewhere. */
+  #lentUpTo = 0;
   /** By partition and token. */
   #kept: ReadonlyMap<string, Kept> = new Map();
 
   constructor(most = MOST_BYTES) {
     this.#most = most;
+  }
+
+  /** What was given last is used beyond the next call: it stays as it is. */
+  lend(): void {
+    this.#lentUpTo = this.#calls;
   }
 
   /**
@@ -60,16 +74,17 @@ export class DecodedSummaries {
    * @throws SummaryFormatError when one is damaged or of an unknown version.
    */
   *decode(summaries: readonly EncodedSummary[], epoch = 0): Steps<readonly PlacedPane[]> {
-    if (epoch !== this.#epoch) {
-      this.#kept = new Map();
-      this.#epoch = epoch;
-    }
+    const before: ReadonlyMap<string, Kept> = epoch === this.#epoch ? this.#kept : new Map();
+    // Given up half way, some of it is no more what it was.
+    this.#kept = new Map();
+    this.#epoch = epoch;
+    const call = { number: ++this.#calls, lentUpTo: this.#lentUpTo };
     const regions: Region[] = [];
     const all = new Map<string, Kept>();
     let left = this.#most;
     for (const summary of summaries) {
       const key = `${String(summary.partition)}/${summary.token}`;
-      const { kept, region } = decoded(summary, this.#kept.get(key), left);
+      const { kept, region } = decoded(summary, before.get(key), left, call);
       left -= kept.bytes;
       all.set(key, kept);
       regions.push(region);
@@ -82,11 +97,18 @@ export class DecodedSummaries {
   }
 }
 
+interface Call {
+  readonly number: number;
+  /** What was decoded in later ones is of no more use when it has changed. */
+  readonly lentUpTo: number;
+}
+
 /** A region's panes, of which no more than `most` bytes are kept. */
 function decoded(
   { partition, parts }: EncodedSummary,
   before: Kept | undefined,
   most: number,
+  call: Call,
 ): { readonly region: Region; readonly kept: Kept } {
   if (before?.whole !== undefined && before.bytes <= most && isUnchanged(before, parts)) {
     return { region: before.whole, kept: before };
@@ -100,7 +122,8 @@ function decoded(
     }
     const known = before?.panes.get(name);
     const isKnown = known !== undefined && isEqual(known.revision, revision);
-    const one = isKnown ? known : measured(revision, decode());
+    const spare = known !== undefined && known.call > call.lentUpTo ? known.pane : undefined;
+    const one = isKnown ? known : measured(revision, decode(spare), call.number);
     if (bytes + one.bytes <= most) {
       bytes += one.bytes;
       keeping.set(name, one);
@@ -128,8 +151,8 @@ function isUnchanged({ first, panes }: Kept, parts: EncodedSummary['parts']): bo
   return true;
 }
 
-function measured(revision: PartRevision, pane: ModelPane): Decoded {
-  return { revision, pane, bytes: pane.tree.memoryBytes };
+function measured(revision: PartRevision, pane: ModelPane, call: number): Decoded {
+  return { revision, pane, bytes: pane.tree.memoryBytes, call };
 }
 
 function isEqual({ limit, rows }: PartRevision, other: PartRevision | undefined): boolean {

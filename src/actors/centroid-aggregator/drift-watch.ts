@@ -95,16 +95,20 @@ export class DriftWatch {
     }
   }
 
-  /** Begins to judge the pane that is complete now, unless that was done `before`, or another one is under way. */
-  look(seen: Seen, before: Drift | undefined): void {
+  /**
+   * Begins to judge the pane that is complete now, unless that was done `before`, or another one is under way; tells
+   * whether it does, and so goes on to use the panes.
+   */
+  look(seen: Seen, before: Drift | undefined): boolean {
     if (this.#job.running || this.#found !== undefined) {
-      return;
+      return false;
     }
     const start = this.#awaited?.start ?? judgedPane(seen.panes, this.#own.models);
     if (start === undefined || start === before?.pane) {
-      return;
+      return false;
     }
     this.#job.begin((signal) => this.#judge(start, seen, before, signal));
+    return true;
   }
 
   /** Ends what is under way and forgets what was found: the models are another's. */

@@ -4,6 +4,7 @@ import {
   DecodedSummaries,
   type EncodedSummary,
 } from '../../../src/actors/centroid-aggregator/decoded-summaries.ts';
+import type { FeatureTree } from '../../../src/clustering/feature-tree.ts';
 import { SummaryFormatError } from '../../../src/clustering/features.ts';
 import { type LiveModel, liveModelSteps } from '../../../src/clustering/live-model.ts';
 import { type PlacedPane, sourcesAt } from '../../../src/clustering/model-time.ts';
@@ -92,6 +93,36 @@ describe('summaries that were decoded before', () => {
       }),
       { numRuns: 40 },
     );
+  });
+
+  it('take over the memory of those that have changed, but not of such as are lent', () => {
+    const partition = new Partition(0);
+    partition.count(400, 1);
+    const decoded = new DecodedSummaries();
+    const memoryOf = (panes: readonly PlacedPane[]): ReadonlySet<unknown> =>
+      new Set(panes.map(({ pane }) => (pane.tree as FeatureTree).quadtree.nodes.features.buffer));
+    const common = (a: ReadonlySet<unknown>, b: ReadonlySet<unknown>): number =>
+      [...a].filter((one) => b.has(one)).length;
+    const next = (seed: number): readonly PlacedPane[] => {
+      partition.count(5, seed);
+      const stored = partition.stored();
+      const panes = finish(decoded.decode(stored));
+      expect(contents(panes)).to.deep.equal(contents(afresh(stored)));
+      return panes;
+    };
+    finish(decoded.decode(partition.stored()));
+    // What finds too little gets more than it needs.
+    next(2);
+    const third = next(2);
+    const fourth = next(2);
+    const unchanged = third.filter((one) => fourth.some(({ pane }) => pane === one.pane)).length;
+    expect(common(memoryOf(third), memoryOf(fourth))).to.be.above(unchanged);
+    const lent = contents(fourth);
+    decoded.lend();
+    for (const seed of [3, 4, 5, 6]) {
+      next(seed);
+      expect(contents(fourth)).to.deep.equal(lent);
+    }
   });
 
   it('are those that have got no rows, also when their bytes were read again', () => {
