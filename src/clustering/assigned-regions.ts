@@ -2,7 +2,7 @@ import type { UnitVector } from '../geo/sphere.ts';
 import { addFeature, type CostBounds, DISTANCES_PER_STEP, doubtOf, FEATURE_WORK, widened } from './bounds.ts';
 import { CellRivals, Descent } from './cell-rivals.ts';
 import { CellWalk } from './cell-walk.ts';
-import { QUICK } from './excess.ts';
+import { type Effort, QUICK } from './excess.ts';
 import { FeatureList } from './feature-list.ts';
 import type { FeatureColumns } from './features.ts';
 import type { LayeredRegion } from './layers.ts';
@@ -33,17 +33,74 @@ export function* assignRegions(
   centers: readonly UnitVector[],
   effort = QUICK,
 ): Steps<AssignedRegions> {
-  const rivals = new CellRivals(centers);
-  const walk = new CellWalk();
-  const features = new FeatureList();
-  const nearest: number[] = [];
+  const assigning = new Assigning(centers, effort);
   const total = { lower: 0, upper: 0, slack: 0 };
-  let step = DISTANCES_PER_STEP;
-  for (const { blur, rows, ...region } of regions) {
-    const sums = { lower: 0, upper: 0, slack: 0 };
-    const before = features.count;
-    const descent = new Descent(rivals);
-    walk.enter(region);
+  for (const region of regions) {
+    assigning.enter(region);
+    while (!assigning.goOn()) {
+      yield;
+    }
+    const { lower, upper } = assigning.regionBounds;
+    total.lower += (1 - region.blur) * lower;
+    total.upper += (1 + region.blur) * upper;
+  }
+  const { features, nearest } = assigning;
+  return {
+    features: features.columns,
+    nearest: Int32Array.from(nearest),
+    bounds: widened(total, regions.length),
+  };
+}
+
+/**
+ * Goes through one region after another. (Not a generator: a function that is called for each region is compiled after the
+ * first few, and keeps nothing in objects that the next step would have to find again.)
+ */
+class Assigning {
+  readonly features = new FeatureList();
+  readonly nearest: number[] = [];
+  readonly #rivals: CellRivals;
+  readonly #effort: Effort;
+  readonly #walk = new CellWalk();
+  #descent: Descent;
+  #sums = { lower: 0, upper: 0, slack: 0 };
+  /** Features of the regions before. */
+  #before = 0;
+  #blur = 0;
+  #rows = 0;
+  /** Work done when the next step ends. */
+  #step = DISTANCES_PER_STEP;
+
+  constructor(centers: readonly UnitVector[], effort: Effort) {
+    this.#rivals = new CellRivals(centers);
+    this.#descent = new Descent(this.#rivals);
+    this.#effort = effort;
+  }
+
+  enter(region: LayeredRegion): void {
+    this.#descent = new Descent(this.#rivals);
+    this.#sums = { lower: 0, upper: 0, slack: 0 };
+    this.#before = this.features.count;
+    this.#blur = region.blur;
+    this.#rows = region.rows;
+    this.#walk.enter(region);
+  }
+
+  /** Of what was found in this region. */
+  get regionBounds(): CostBounds {
+    return widened(this.#sums, this.features.count - this.#before);
+  }
+
+  /** One step; tells whether it was the last of this region. */
+  goOn(): boolean {
+    const { features, nearest } = this;
+    const [descent, effort, rivals, sums, walk] = [
+      this.#descent,
+      this.#effort,
+      this.#rivals,
+      this.#sums,
+      this.#walk,
+    ];
     while (walk.next()) {
       const { cell } = walk;
       let left = descent.enter(cell);
@@ -57,25 +114,16 @@ export function* assignRegions(
           feature = walk.own;
         }
       }
-      const weight = feature[0] as number;
-      const mean: UnitVector = [feature[1] as number, feature[2] as number, feature[3] as number];
-      const sse = feature[4] as number;
       // Weights of rows that count 1 each are exact.
-      const doubt = blur === 0 ? undefined : doubtOf(rows, weight, sse);
-      nearest.push(addFeature(sums, rivals, left, { weight, mean, sse, cell, doubt }, 1, effort));
+      const doubt =
+        this.#blur === 0 ? undefined : doubtOf(this.#rows, feature[0] as number, feature[4] as number);
+      nearest.push(addFeature(sums, rivals, left, feature, { cell, doubt }, 1, effort));
       features.add(feature);
-      if (rivals.distances + features.count * FEATURE_WORK >= step) {
-        step += DISTANCES_PER_STEP;
-        yield;
+      if (rivals.distances + features.count * FEATURE_WORK >= this.#step) {
+        this.#step += DISTANCES_PER_STEP;
+        return false;
       }
     }
-    const { lower, upper } = widened(sums, features.count - before);
-    total.lower += (1 - blur) * lower;
-    total.upper += (1 + blur) * upper;
+    return true;
   }
-  return {
-    features: features.columns,
-    nearest: Int32Array.from(nearest),
-    bounds: widened(total, regions.length),
-  };
 }

@@ -105,7 +105,13 @@ export function* costBoundsOf(
     sums.slack += factor * FARTHEST * (tree.displaced ?? 0);
     for (const feature of tree.cellFeatures()) {
       const left = feature.cell === undefined ? rivals.everyone : descent.enter(feature.cell);
-      addFeature(sums, rivals, left, feature, factor);
+      const [x, y, z] = feature.mean;
+      VALUES[0] = feature.weight;
+      VALUES[1] = x;
+      VALUES[2] = y;
+      VALUES[3] = z;
+      VALUES[4] = feature.sse;
+      addFeature(sums, rivals, left, VALUES, feature, factor, THOROUGH);
       features++;
       if (rivals.distances + features * FEATURE_WORK >= step) {
         step += DISTANCES_PER_STEP;
@@ -140,30 +146,35 @@ export interface BoundSums {
   slack: number;
 }
 
-/** Adds a feature whose rows each have their nearest center among `left`; returns that nearest to their mean. */
+/** Where the rows of a feature are for certain, and how well it is known. */
+type Whereabouts = Pick<ConfinedFeature, 'cell' | 'doubt'> | Pick<ScatteredFeature, 'cell' | 'doubt'>;
+
+/**
+ * Adds a feature whose rows each have their nearest center among `left`; returns that nearest to their mean.
+ * @param feature weight, mean x, y, z, SSE
+ */
 export function addFeature(
   sums: BoundSums,
   rivals: CellRivals,
   left: Int32Array,
-  feature: BoundedFeature,
+  feature: Float64Array,
+  { cell, doubt }: Whereabouts,
   factor: number,
-  effort = THOROUGH,
+  effort: Effort,
 ): number {
-  const { mean, sse, weight } = feature;
-  MEAN[0] = mean[0];
-  MEAN[1] = mean[1];
-  MEAN[2] = mean[2];
-  const own = rivals.nearest(left, MEAN, 0);
+  const own = rivals.nearest(left, feature, 1);
   const squared = rivals.squared[own] as number;
-  findErrors(feature);
+  const weight = feature[0] as number;
+  const sse = feature[4] as number;
+  findErrors(feature, doubt);
   const drift = ERRORS[DRIFT] as number;
   const cost = weight * squared + sse;
   let saved = 0;
   if (left.length > 1) {
     saved =
-      feature.cell === undefined
+      cell === undefined
         ? cost - leastAnywhere(weight, squared)
-        : weight * mostSaved(rivals, left, own, feature, effort);
+        : weight * mostSaved(rivals, left, own, weight, cell, doubt, effort);
   }
   sums.lower += factor * Math.max(0, cost - saved);
   sums.upper += factor * cost;
@@ -176,8 +187,9 @@ export function addFeature(
   return own;
 }
 
+/** The feature to add, where it comes as an object. */
+const VALUES = new Float64Array(5);
 /** Of the feature that is being added: as an object's fields and as arguments the engine would box doubles. */
-const MEAN = new Float64Array(3);
 const ERRORS = new Float64Array(3);
 /** Of the first lead over it: `below` and `most`. */
 const FIRST_LEAD = new Float64Array(2);
@@ -188,7 +200,9 @@ const SPREAD = 1;
 /** By how much the SSE may be wrong. */
 const SSE = 2;
 
-function findErrors({ doubt, sse, weight }: BoundedFeature): void {
+function findErrors(feature: Float64Array, doubt: Doubt | undefined): void {
+  const weight = feature[0] as number;
+  const sse = feature[4] as number;
   if (doubt !== undefined) {
     const wrong = weight * doubt.sse;
     ERRORS[DRIFT] = doubt.drift;
@@ -217,7 +231,9 @@ function mostSaved(
   rivals: CellRivals,
   left: Int32Array,
   own: number,
-  { cell, doubt, weight }: ConfinedFeature,
+  weight: number,
+  cell: CellAddress,
+  doubt: Doubt | undefined,
   effort: Effort,
 ): number {
   const drift = ERRORS[DRIFT] as number;

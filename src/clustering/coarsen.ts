@@ -72,24 +72,39 @@ function* cellsWithin(
   most: number,
 ): Steps<FeatureColumns | undefined> {
   const found = new FeatureList();
-  let cells = 0;
+  let left = CELLS_PER_STEP;
   const walk = new CellWalk();
   for (const region of regions) {
     walk.enter(region);
-    while (walk.next()) {
-      if ((walk.whole[4] as number) <= sseBound) {
-        found.add(walk.whole);
-      } else {
-        walk.descend();
-        found.add(walk.own);
-      }
+    for (;;) {
+      left -= gather(walk, sseBound, found, left);
       if (found.count > most) {
         return undefined;
       }
-      if (++cells % CELLS_PER_STEP === 0) {
-        yield;
+      if (left > 0) {
+        break;
       }
+      yield;
+      left = CELLS_PER_STEP;
     }
   }
   return found.columns;
+}
+
+/**
+ * Goes on with the walk by at most so many cells, and tells by how many. (A function that is called for each region is
+ * compiled after the first few, a generator that is called once for all only in the next model or the one after.)
+ */
+function gather(walk: CellWalk, sseBound: number, found: FeatureList, most: number): number {
+  let cells = 0;
+  while (cells < most && walk.next()) {
+    cells++;
+    if ((walk.whole[4] as number) <= sseBound) {
+      found.add(walk.whole);
+    } else {
+      walk.descend();
+      found.add(walk.own);
+    }
+  }
+  return cells;
 }

@@ -167,6 +167,10 @@ function readFeatures(view: DataView, nodes: FeatureNodes, count: number): Featu
   return nodes;
 }
 
+/** Children that are to come, the next one last: where they are to be linked, and their level. */
+const SLOTS = new Int32Array(4 * (MAX_LEVEL + 1));
+const LEVELS = new Int32Array(4 * (MAX_LEVEL + 1));
+
 /** Links the nodes, whose children's masks come in pre-order; returns the node of each face's root. */
 function readStructure(
   masks: Uint8Array,
@@ -175,9 +179,7 @@ function readStructure(
   children: Int32Array,
 ): Int32Array<ArrayBuffer> {
   const roots = new Int32Array(FACES);
-  // Children that are to come, the next one last: where they are to be linked, and their level.
-  const slots = new Int32Array(4 * (MAX_LEVEL + 1));
-  const levels = new Int32Array(4 * (MAX_LEVEL + 1));
+  const [slots, levels] = [SLOTS, LEVELS];
   let node = 1;
   for (let face = 0; face < FACES; face++) {
     if ((faces & (1 << face)) === 0) {

@@ -222,7 +222,7 @@ export function cellVertices(cell: CellAddress): readonly UnitVector[] {
 
 /** Fills the first twelve of `into` with the same: x, y, z of each corner. */
 export function fillCellVertices({ face, i, j, level }: CellAddress, into: Float64Array): void {
-  const size = 2 ** level;
+  const size = 1 << level;
   const u0 = uOfFraction(i / size);
   const u1 = uOfFraction((i + 1) / size);
   const v0 = uOfFraction(j / size);
