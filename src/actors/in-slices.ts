@@ -3,7 +3,7 @@ import type { Clock } from '../system/clock.ts';
 import { nextTurn } from '../system/event-loop.ts';
 
 /** The event loop is never held longer than this by a search or a model. */
-export const SLICE_MS = 5;
+export const SLICE_MS = 3;
 
 export interface InSlices {
   readonly clock: Pick<Clock, 'monotonic'>;

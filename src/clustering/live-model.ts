@@ -61,7 +61,8 @@ const LEAST_REACH_KM = 1;
  *
  * Where k is to be chosen from a range it is as it was, until a candidate with another one is clearly better
  * (`followK`).
- * @param cache what the live models before have found out about the same trees
+ * @param cache what the live models before have found out about the same trees; after the first, long one it is filled
+ * at once, so that the second need not do that
  * @throws RangeError when the sources are not in strictly ascending (region, partition, pane) order.
  */
 export function* liveModelSteps(
@@ -69,11 +70,11 @@ export function* liveModelSteps(
   options: ModelOptions,
   before: KnownClusters | undefined,
   candidate?: Candidate,
-  cache = new LayerCache(),
+  cache?: LayerCache,
 ): Steps<LiveModel> {
   const features = yield* before === undefined
     ? modelFeatures(sources, options)
-    : liveFeatures(sources, options, cache);
+    : liveFeatures(sources, options, cache ?? new LayerCache());
   const { centers, k, kChoice, unsearched } = yield* liveCenters(features, options, before, candidate);
   const model = { ...(yield* modelOf(features, k, centers)), kChoice };
   if (before !== undefined && model.clusters.length === 0) {
@@ -82,6 +83,9 @@ export function* liveModelSteps(
   }
   const flows = before === undefined ? [] : yield* flowsOf(features.coarse, before, centersOf(model));
   const { events, ids, live } = yield* succeed(before, model.clusters, flows);
+  if (before === undefined && cache !== undefined) {
+    yield* liveFeatures(sources, options, cache);
+  }
   const clusters = model.clusters.map((cluster, index) => ({ ...cluster, id: ids[index] as number }));
   return {
     model: { ...model, clusters },

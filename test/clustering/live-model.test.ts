@@ -2,6 +2,7 @@ import { expect } from 'chai';
 import fc from 'fast-check';
 import type { ClusterEvent, LiveClusters } from '../../src/clustering/identity.ts';
 import type { Centers } from '../../src/clustering/kmeans-passes.ts';
+import { LayerCache } from '../../src/clustering/layer-cache.ts';
 import {
   type LiveModel,
   type KnownClusters,
@@ -66,6 +67,22 @@ function clusterNear(clusters: readonly Cluster[], [east, north]: Spot): Cluster
 }
 
 describe('a live model', () => {
+  it('have their layers from the first one on', () => {
+    const points = crowd([
+      [0, 0, 60],
+      [40, 0, 40],
+    ]);
+    const sources = sourcesOf(points);
+    const cache = new LayerCache();
+    const first = finish(liveModelSteps(sources, { k: 2 }, undefined, undefined, cache));
+    expect(cache.sseBound).to.be.a('number');
+    const [region] = finish(cache.regionsOf(sources));
+    const second = finish(liveModelSteps(sources, { k: 2 }, first.live, undefined, cache));
+    expect(finish(cache.regionsOf(sources))[0]).to.equal(region);
+    expect(second.model.weight).to.equal(100);
+    expect(first.model).to.deep.equal(finish(liveModelSteps(sources, { k: 2 }, undefined)).model);
+  });
+
   it('without one before is the canonical one, each cluster born', () => {
     const points = cityPoints(3_000, 6, 2);
     const { events, live: state, model } = live(points, { k: 6 });

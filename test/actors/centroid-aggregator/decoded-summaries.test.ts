@@ -4,7 +4,7 @@ import {
   DecodedSummaries,
   type EncodedSummary,
 } from '../../../src/actors/centroid-aggregator/decoded-summaries.ts';
-import type { FeatureTree } from '../../../src/clustering/feature-tree.ts';
+import { FeatureTree } from '../../../src/clustering/feature-tree.ts';
 import { SummaryFormatError } from '../../../src/clustering/features.ts';
 import { type LiveModel, liveModelSteps } from '../../../src/clustering/live-model.ts';
 import { type PlacedPane, sourcesAt } from '../../../src/clustering/model-time.ts';
@@ -100,7 +100,11 @@ describe('summaries that were decoded before', () => {
     partition.count(400, 1);
     const decoded = new DecodedSummaries();
     const memoryOf = (panes: readonly PlacedPane[]): ReadonlySet<unknown> =>
-      new Set(panes.map(({ pane }) => (pane.tree as FeatureTree).quadtree.nodes.features.buffer));
+      new Set(
+        panes.map(({ pane: { tree } }) =>
+          tree instanceof FeatureTree ? tree.quadtree.nodes.features.buffer : expect.fail('it is no tree'),
+        ),
+      );
     const common = (a: ReadonlySet<unknown>, b: ReadonlySet<unknown>): number =>
       [...a].filter((one) => b.has(one)).length;
     const next = (seed: number): readonly PlacedPane[] => {
