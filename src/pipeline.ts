@@ -1,6 +1,5 @@
 import { hostname } from 'node:os';
-import type { Ending } from './actors/admin/drains.ts';
-import type { AdminMessage } from './actors/admin/messages.ts';
+import type { AdminMessage, Ending } from './actors/admin/messages.ts';
 import type { Outcome } from './admin/outcome.ts';
 import type { Stage } from './admin/stages.ts';
 import type { CommandPort, CommandRequest } from './admin/request.ts';

@@ -3,20 +3,12 @@ import type { PublishedModel } from '../centroid-aggregator/messages.ts';
 import type { IngestMessage } from '../ingest/messages.ts';
 import { unlessAborted } from '../unless-aborted.ts';
 import type { Drains, CommandPorts } from './command-ports.ts';
-import type { AdminMessage } from './messages.ts';
+import type { AdminMessage, Ending } from './messages.ts';
 
 type DrainPorts = Pick<
   CommandPorts,
   'aggregator' | 'configuration' | 'ending' | 'ingest' | 'partitionsActor' | 'reporter' | 'stages'
 >;
-
-/** How an orderly end went: in either case a last checkpoint has all that was counted. */
-export interface Ending {
-  /** Whether all that was in the log when the end began is counted; what is not goes on at the next start. */
-  readonly workedOff: boolean;
-  /** The canonical model; undefined where not all is counted, or there was no time for it. */
-  readonly published: PublishedModel | undefined;
-}
 
 /** Parts of the deadline of an end: until when the log is worked off, and until when the model is waited for. */
 const WORK_OFF_UNTIL = 0.6;

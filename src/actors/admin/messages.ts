@@ -1,7 +1,14 @@
 import type { Outcome } from '../../admin/outcome.ts';
 import type { CommandRequest } from '../../admin/request.ts';
 import type { PublishedModel } from '../centroid-aggregator/messages.ts';
-import type { Ending } from './drains.ts';
+
+/** How an orderly end went: in either case a last checkpoint has all that was counted. */
+export interface Ending {
+  /** Whether all that was in the log when the end began is counted; what is not goes on at the next start. */
+  readonly workedOff: boolean;
+  /** The canonical model; undefined where not all is counted, or there was no time for it. */
+  readonly published: PublishedModel | undefined;
+}
 
 export type AdminMessage =
   | {

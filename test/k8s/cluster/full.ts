@@ -127,7 +127,7 @@ describe('on a real Kubernetes', function () {
     await staysExact();
   });
 
-  it('the broker killed with -9: no replica is ready without it, and none is restarted for it', async () => {
+  it('the broker away: no replica is ready without it, and none is restarted for it', async () => {
     await deployed.goesOn();
     const restarts = (await deployed.replicas()).map((pod) => pod.restarts);
     await deployed.kubectl('scale', 'statefulset/kafka', '--replicas=0');
