@@ -29,6 +29,11 @@ ENV NODE_ENV=production \
     GEOFLOCK_REPORT_DIRECTORY=/var/lib/geoflock/report \
     GEOFLOCK_EXPORTS_DIRECTORY=/var/lib/geoflock/exports \
     GEOFLOCK_SHUTDOWN_DEADLINE=7s
+# A first process that hands on signals, and lets those end the program that it has no handler for: the kernel keeps them
+# from whoever is process 1.
+RUN apt-get update \
+ && apt-get install --yes --no-install-recommends tini \
+ && rm -rf /var/lib/apt/lists/* /var/log/apt /var/log/dpkg.log
 # Folders of the user of the base image who is not root (uid 1000): all else may be read-only. And the command, for
 # `docker exec CONTAINER geoflock status`.
 RUN mkdir -p /data /var/lib/geoflock \
@@ -46,7 +51,7 @@ EXPOSE 8470
 STOPSIGNAL SIGTERM
 HEALTHCHECK --interval=15s --timeout=5s --start-period=60s --retries=3 \
   CMD ["node", "-e", "fetch(`http://127.0.0.1:${process.env.GEOFLOCK_ADMIN_PORT || 8470}/readyz`).then((answer) => process.exit(answer.ok ? 0 : 1), () => process.exit(1))"]
-ENTRYPOINT ["node", "/app/bin/geoflock.js"]
+ENTRYPOINT ["tini", "--", "node", "/app/bin/geoflock.js"]
 CMD ["run"]
 # Last, because the revision is another one each time.
 ARG VERSION=0.1.0

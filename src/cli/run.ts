@@ -3,6 +3,7 @@ import type { Totals } from '../actors/totals.ts';
 import { BrokerError } from '../broker/errors.ts';
 import type { Configuration } from '../config/schema.ts';
 import { NO_TIMEOUT_MS, type Pipeline } from '../pipeline.ts';
+import { AskTimeoutError } from '../system/actor-system.ts';
 import type { Logger } from '../system/logger.ts';
 import { systemClock } from '../system/clock.ts';
 import { guardEventLoop } from '../system/loop-guard.ts';
@@ -12,7 +13,7 @@ import { openHttpDoor } from './doors.ts';
 import { createLogger } from './logging.ts';
 import { grouped } from '../report/text.ts';
 import { resultJson, resultText } from './result.ts';
-import { untilStopped } from './signals.ts';
+import { type OrderlyEnd, untilStopped } from './signals.ts';
 import { aborted, startOrSay } from './start.ts';
 import { EXIT_FAILURE, EXIT_OK, type Output } from './usage.ts';
 
@@ -62,24 +63,30 @@ export async function runCommand(
     const unguard =
       eventLoopLimit === null ? undefined : guardEventLoop({ clock: systemClock, limitMs: eventLoopLimit });
     let door: HttpDoor | undefined;
+    let end: number | OrderlyEnd;
     try {
       if (options.once) {
-        return await runOnce(pipeline, configuration, options, output, log, signal);
+        end = await runOnce(pipeline, configuration, options, output, log, signal);
+      } else {
+        door = await openHttpDoor(pipeline, configuration, log);
+        const stop = AbortSignal.any([signal, asked.signal]);
+        end = { code: await runUntil(pipeline, configuration, log, stop) };
       }
-      door = await openHttpDoor(pipeline, configuration, log);
-      return {
-        code: await runUntil(pipeline, configuration, log, AbortSignal.any([signal, asked.signal])),
-      };
     } catch (error) {
       if (!(error instanceof BrokerError || error instanceof HttpDoorError)) {
         log.error({ err: error }, 'ended by an error');
       }
       output.err(`geoflock: ${error instanceof Error ? error.message : String(error)}\n`);
-      return options.once ? EXIT_FAILURE : { code: EXIT_FAILURE };
-    } finally {
-      await Promise.all([door?.close(), pipeline.stop()]);
-      unguard?.();
+      end = options.once ? EXIT_FAILURE : { code: EXIT_FAILURE };
     }
+    const [exit] = await Promise.all([pipeline.stop(), door?.close()]);
+    unguard?.();
+    const wasWell = typeof end !== 'number' && end.code === EXIT_OK;
+    if (wasWell && exit.kind === 'failed') {
+      output.err(`geoflock: while it stopped: ${String(exit.error)}\n`);
+      return { code: EXIT_FAILURE };
+    }
+    return end;
   });
 }
 
@@ -166,23 +173,24 @@ async function runUntil(
 /** The last step of every orderly end; what it does not reach stays in the log for the next start. */
 async function endWithin(pipeline: Pipeline, deadlineMs: number, log: Logger): Promise<number> {
   try {
-    const { published, workedOff } = await pipeline.end(deadlineMs);
-    if (published !== undefined) {
-      log.info({}, 'drained; results are in the report folder');
-    } else if (workedOff) {
-      log.warn({ deadlineMs }, 'drained; there was no last report in time, the next start makes it');
-    } else {
+    const { held, published, workedOff } = await pipeline.end(deadlineMs);
+    if (held) {
+      log.info({}, 'the regions are paused: what was on its way to them is read again at the next start');
+    } else if (!workedOff) {
       log.info(
         { deadlineMs },
         'a last checkpoint has what was counted; the rest is in the log and goes on at the next start',
       );
+    } else if (published === undefined) {
+      log.warn({ deadlineMs }, 'drained, without a last report; the next start makes it');
+    } else {
+      log.info({}, 'drained; results are in the report folder');
     }
     return EXIT_OK;
   } catch (error) {
-    log.warn(
-      { problem: error instanceof Error ? error.message : String(error), deadlineMs },
-      'no last checkpoint in time; what was counted since the one before is counted again at the next start',
-    );
+    const problem = error instanceof Error ? error.message : String(error);
+    const late = 'no last checkpoint in time; what was counted since the one before is counted again';
+    log.warn({ problem, deadlineMs }, error instanceof AskTimeoutError ? late : 'ended by an error');
     return EXIT_FAILURE;
   }
 }

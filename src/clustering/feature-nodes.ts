@@ -48,11 +48,16 @@ export class FeatureNodes {
   /** The feature that `mergeFamily` computed last. */
   private readonly merged = new Float64Array(NODE_DOUBLES);
 
-  /** Makes room for so many nodes, where it can in the memory of `spare`, which are of no more use then. */
-  constructor(nodes = FIRST_CAPACITY - 1, spare?: FeatureNodes) {
+  /**
+   * Makes room for so many nodes, where it can in the memory of `spare`, which are of no more use then.
+   * @param most that those who will take over this memory can have
+   */
+  constructor(nodes = FIRST_CAPACITY - 1, spare?: FeatureNodes, most = nodes) {
     this.capacity = nodes + 1;
     [this.features, this.children] =
-      spare === undefined ? allocateNodes(this.capacity) : takenOver(spare.features.buffer, this.capacity);
+      spare === undefined
+        ? allocateNodes(this.capacity)
+        : takenOver(spare.features.buffer, this.capacity, most + 1);
   }
 
   get memoryBytes(): number {
@@ -122,9 +127,9 @@ export class FeatureNodes {
     return node;
   }
 
-  /** Nodes 1 to `count`, without children, and still without features; `spare` as in the constructor. */
-  static of(count: number, spare?: FeatureNodes): FeatureNodes {
-    const nodes = new FeatureNodes(count, spare);
+  /** Nodes 1 to `count`, without children, and still without features; `spare` and `most` as in the constructor. */
+  static of(count: number, spare?: FeatureNodes, most?: number): FeatureNodes {
+    const nodes = new FeatureNodes(count, spare, most);
     nodes.used = count + 1;
     nodes.live = count;
     return nodes;
@@ -294,10 +299,11 @@ function allocateNodes(capacity: number): NodeArrays {
 }
 
 /** The same in a buffer that is there, if that is large enough; all but the features of nodes above 0 is zero. */
-function takenOver(buffer: ArrayBuffer, capacity: number): NodeArrays {
+function takenOver(buffer: ArrayBuffer, capacity: number, most: number): NodeArrays {
   const needed = capacity * NODE_BYTES;
   if (buffer.byteLength < needed) {
-    return nodesIn(new ArrayBuffer(NODE_BYTES * Math.ceil(ROOM_TO_FOLLOW * capacity)), capacity);
+    const room = Math.min(Math.ceil(ROOM_TO_FOLLOW * capacity), Math.max(capacity, most));
+    return nodesIn(new ArrayBuffer(NODE_BYTES * room), capacity);
   }
   const [features, children] = nodesIn(buffer, capacity);
   features.fill(0, 0, NODE_DOUBLES);

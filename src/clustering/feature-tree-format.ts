@@ -136,7 +136,7 @@ export function decodeTree(bytes: Uint8Array, spare?: FeatureNodes): TreeState {
     faces < 64 && (root === 'sphere' || (faces & ~(1 << root.face)) === 0),
     'its faces do not fit its root',
   );
-  const nodes = readFeatures(view, FeatureNodes.of(count, spare), count);
+  const nodes = readFeatures(view, FeatureNodes.of(count, spare, limit), count);
   const masks = bytes.subarray(TREE_HEADER_BYTES, TREE_HEADER_BYTES + count);
   const roots = readStructure(masks, faces, root === 'sphere' ? 0 : root.level, nodes.children);
   return { root, limit, threshold, roots, nodes };

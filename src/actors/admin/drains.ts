@@ -10,9 +10,13 @@ type DrainPorts = Pick<
   'aggregator' | 'configuration' | 'ending' | 'ingest' | 'partitionsActor' | 'reporter' | 'stages'
 >;
 
-/** Parts of the deadline of an end: until when the log is worked off, and until when the model is waited for. */
+/**
+ * Parts of the deadline of an end: until when the log is worked off, the model is waited for, and the partitions have
+ * written what has come meanwhile.
+ */
 const WORK_OFF_UNTIL = 0.6;
 const MODEL_UNTIL = 0.9;
+const LET_GO_UNTIL = 0.98;
 
 /** Brings everything that is there to its end, in the order of the data path: one drain after another. */
 export class DrainsInTurn implements Drains {
@@ -69,20 +73,28 @@ export class DrainsInTurn implements Drains {
   async #end(deadlineMs: number): Promise<Ending> {
     const { stages } = this.#ports;
     const deadline = this.#context.clock.monotonic() + deadlineMs;
-    const workedOff = await this.#inTime(deadline - (1 - WORK_OFF_UNTIL) * deadlineMs, async (signal) => {
+    const until = (share: number): number => deadline - (1 - share) * deadlineMs;
+    // Whoever stops while these are paused leaves in the log what they would have counted. What waits for paused regions
+    // is in no checkpoint.
+    const held = stages.isPaused('regions');
+    const paused = held || stages.isPaused('partitions');
+    const drained = await this.#inTime(until(WORK_OFF_UNTIL), async (signal) => {
       await this.#files((reply) => ({ type: 'close', reply }), signal);
-      // Whoever stops while these are paused leaves in the log what they would have counted.
-      if (!stages.isPaused('partitions') && !stages.isPaused('regions')) {
+      if (!paused) {
         await this.#rows('own', signal);
       }
       return true;
     });
-    if (workedOff === undefined) {
+    if (!held && (paused || drained === undefined)) {
       await this.#checkpoint(this.#context.signal);
-      return { workedOff: false, published: undefined };
     }
-    const modelUntil = deadline - (1 - MODEL_UNTIL) * deadlineMs;
-    return { workedOff, published: await this.#inTime(modelUntil, (signal) => this.#lastModel(signal)) };
+    const published =
+      drained === undefined
+        ? undefined
+        : await this.#inTime(until(MODEL_UNTIL), (signal) => this.#lastModel(signal));
+    // Rows of others have been read meanwhile.
+    await this.#inTime(until(LET_GO_UNTIL), (signal) => this.#letGo(signal));
+    return { workedOff: !paused && drained === true, held, published };
   }
 
   async #counted<T>(turn: Promise<T>): Promise<T> {
@@ -110,6 +122,12 @@ export class DrainsInTurn implements Drains {
   async #checkpoint(signal: AbortSignal): Promise<void> {
     await this.#answer<undefined>((reply) => {
       this.#context.tell(this.#ports.partitionsActor, { type: 'checkpoint', reply: done(reply) });
+    }, signal);
+  }
+
+  async #letGo(signal: AbortSignal): Promise<void> {
+    await this.#answer<undefined>((reply) => {
+      this.#context.tell(this.#ports.partitionsActor, { type: 'let-go', reply: done(reply) });
     }, signal);
   }
 

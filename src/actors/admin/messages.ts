@@ -2,11 +2,13 @@ import type { Outcome } from '../../admin/outcome.ts';
 import type { CommandRequest } from '../../admin/request.ts';
 import type { PublishedModel } from '../centroid-aggregator/messages.ts';
 
-/** How an orderly end went: in either case a last checkpoint has all that was counted. */
+/** How an orderly end went. All that was counted is in a checkpoint, unless it is `held`. */
 export interface Ending {
   /** Whether all that was in the log when the end began is counted; what is not goes on at the next start. */
   readonly workedOff: boolean;
-  /** The canonical model; undefined where not all is counted, or there was no time for it. */
+  /** The regions were paused: what was on its way to them is read again at the next start. */
+  readonly held: boolean;
+  /** The canonical model; undefined where there was no time for it. */
   readonly published: PublishedModel | undefined;
 }
 

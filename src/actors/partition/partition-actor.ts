@@ -39,7 +39,7 @@ export function partitionActor(dependencies: PartitionDependencies): ActorDefini
           }
           if (task !== undefined) {
             task.request(message);
-          } else if (message.type === 'let-go') {
+          } else if (message.type === 'let-go' || message.type === 'checkpoint') {
             // Nothing is restored: there is nothing to write.
             message.reply();
           }

@@ -15,5 +15,7 @@ export type PartitionsMessage =
       readonly reply: () => void;
     }
   | { readonly type: 'checkpoint'; readonly reply: () => void }
+  /** The process is ending: every partition writes what it has, and reads nothing more; none is taken up any more. */
+  | { readonly type: 'let-go'; readonly reply: () => void }
   /** A rewind was asked for: every partition that was restored before it is to be restored anew. */
   | { readonly type: 'rewind' };

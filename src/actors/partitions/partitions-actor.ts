@@ -77,6 +77,10 @@ export function partitionsActor(own: PartitionsDependencies): ActorDefinition<Pa
             case 'checkpoint':
               partitions.checkpoint(message.reply);
               return;
+            case 'let-go':
+              await partitions.letGo();
+              message.reply();
+              return;
             case 'rewind':
               await partitions.beginAnew();
               return;
@@ -130,6 +134,7 @@ class OwnedPartitions {
   readonly #drains = new Set<Drain>();
   /** Rewinds that are known of. */
   #epoch = 0;
+  #ending = false;
 
   constructor(own: PartitionsDependencies, context: ActorContext<PartitionsMessage>) {
     this.#own = own;
@@ -137,6 +142,9 @@ class OwnedPartitions {
   }
 
   assigned(claims: readonly Claim[]): void {
+    if (this.#ending) {
+      return;
+    }
     const { group } = this.#own;
     this.#context.log.debug({ group, partitions: claims.map(({ partition }) => partition) }, 'assigned');
     for (const claim of claims) {
@@ -168,8 +176,19 @@ class OwnedPartitions {
         });
         await atMost(this.#context.clock, LET_GO_MS, unlessAborted(letGo, this.#context.signal));
         await this.#context.stop(child.address);
+        // It has nothing more to write; what is to be drained is the next owner's.
+        for (const request of child.requests.open()) {
+          if (request.type === 'checkpoint') {
+            request.reply();
+          }
+        }
       }),
     );
+  }
+
+  async letGo(): Promise<void> {
+    this.#ending = true;
+    await this.revoked([...this.#children.keys()]);
   }
 
   /** Looks whether a rewind was asked for. */

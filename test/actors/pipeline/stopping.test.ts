@@ -1,7 +1,18 @@
 import { expect } from 'chai';
 import { type Fold, fold } from '../../../src/actors/region/region-actor.ts';
+import type { Pipeline } from '../../../src/pipeline.ts';
 import { AskTimeoutError } from '../../../src/system/actor-system.ts';
-import { append, asFile, drain, end, interceptCommits, onStage, rowLines, type Settings } from './support.ts';
+import {
+  append,
+  asFile,
+  drain,
+  end,
+  interceptCommits,
+  onStage,
+  rowLines,
+  type Settings,
+  until,
+} from './support.ts';
 
 /** Turns of the event loop between the start and the end: from before the first scan to after it. */
 const TURNS = [0, 1, 2, 3, 4, 5, 6, 8, 10, 13, 17, 21, 27, 34];
@@ -59,7 +70,11 @@ describe('an end at any moment', () => {
         pipeline.broker,
         rowLines(BACKLOG).map((value) => ({ value })),
       );
-      expect(await pipeline.end(1_000)).to.deep.equal({ workedOff: false, published: undefined });
+      expect(await pipeline.end(1_000)).to.deep.equal({
+        workedOff: false,
+        held: false,
+        published: undefined,
+      });
       await stage.stop(pipeline);
       const next = await stage.start();
       const { counted } = (await next.totals()).rows;
@@ -95,4 +110,62 @@ describe('an end at any moment', () => {
       const next = await stage.start();
       expect(await drain(next)).to.equal(BACKLOG);
     }));
+
+  it('has in its last checkpoint what others sent while the last model was made', () =>
+    onStage(async (stage) => {
+      const lines = rowLines(300);
+      const send = (own: Pipeline, from: number, to: number): Promise<void> =>
+        append(
+          own.broker,
+          lines.slice(from, to).map((value) => ({ value })),
+        );
+      let late = 0;
+      const pipeline: Pipeline = await stage.start(
+        { 'checkpoint.every': '1h' },
+        {
+          intercept: (broker) =>
+            interceptCommits(broker, async ({ commit, writer }) => {
+              if (writer === 'models-0' && late === 0) {
+                late = 100;
+                await send(pipeline, 200, 300);
+                const { partitions } = pipeline.topology.stats;
+                await until('they are read', () => partitions[0]?.position === 300);
+              }
+              return await commit();
+            }),
+        },
+      );
+      await send(pipeline, 0, 200);
+      expect(await end(pipeline)).to.equal(200);
+      await stage.stop(pipeline);
+      const next = await stage.start();
+      expect((await next.totals()).rows).to.deep.include({ counted: 300 });
+      expect(await drain(next)).to.equal(300);
+    }));
+
+  for (const [stages, expected] of [
+    [['partitions'], { workedOff: false, held: false }],
+    [['regions'], { workedOff: false, held: true }],
+  ] as const) {
+    it(`while ${stages.join()} are paused tells what it leaves, and the next start counts it`, () =>
+      onStage(async (stage) => {
+        const pipeline = await stage.start({ 'checkpoint.every': '1h' });
+        await append(
+          pipeline.broker,
+          rowLines(200).map((value) => ({ value })),
+        );
+        const { partitions } = pipeline.topology.stats;
+        await until('all is counted', () => partitions[0]?.rowsRead === 200);
+        for (const one of stages) {
+          pipeline.topology.stages.pause(one);
+        }
+        expect(await pipeline.end(10_000)).to.deep.include(expected);
+        await stage.stop(pipeline);
+        const next = await stage.start();
+        if (!expected.held) {
+          expect((await next.totals()).rows).to.deep.include({ counted: 200 });
+        }
+        expect(await drain(next)).to.equal(200);
+      }));
+  }
 });
