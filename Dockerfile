@@ -21,6 +21,11 @@ COPY tsconfig.json tsconfig.build.json ./
 COPY src ./src
 RUN npm run build && rm -f dist/.tsbuildinfo
 
+# A first process that hands on signals, and lets those end the program that it has no handler for: the kernel keeps them
+# from whoever is process 1.
+FROM ${NODE_IMAGE} AS init
+RUN apt-get update && apt-get install --yes --no-install-recommends tini
+
 FROM ${NODE_IMAGE}
 # The deadline leaves time to leave the groups before `docker stop` kills, which is after 10 s unless it is told otherwise.
 ENV NODE_ENV=production \
@@ -29,11 +34,8 @@ ENV NODE_ENV=production \
     GEOFLOCK_REPORT_DIRECTORY=/var/lib/geoflock/report \
     GEOFLOCK_EXPORTS_DIRECTORY=/var/lib/geoflock/exports \
     GEOFLOCK_SHUTDOWN_DEADLINE=7s
-# A first process that hands on signals, and lets those end the program that it has no handler for: the kernel keeps them
-# from whoever is process 1.
-RUN apt-get update \
- && apt-get install --yes --no-install-recommends tini \
- && rm -rf /var/lib/apt/lists/* /var/log/apt /var/log/dpkg.log
+COPY --from=init /usr/bin/tini /usr/bin/
+COPY --from=init /usr/share/doc/tini/copyright /usr/share/doc/tini/
 # Folders of the user of the base image who is not root (uid 1000): all else may be read-only. And the command, for
 # `docker exec CONTAINER geoflock status`.
 RUN mkdir -p /data /var/lib/geoflock \

@@ -15,6 +15,8 @@ const TEST_MS = 900_000;
 const FILES = 8;
 const ROWS_A_FILE = 100_000;
 const DEADLINE_SECONDS = 4;
+/** Exit code after SIGABRT, as a shell would say it. */
+const ABORTED = 134;
 
 /** Run by node in the image: the texts of licences of each installed package, as paths. */
 const LICENCES = `
@@ -112,6 +114,27 @@ describe('the image', function () {
     expect(ms).to.be.lessThan(GRACE_SECONDS * 1000);
     const { files, rows } = truthOf(data);
     expect(rows).to.equal(20 * files);
+  });
+
+  it('ends when its event loop does not turn any more, although it is all alone in its container', async () => {
+    const block = `import { isMainThread } from 'node:worker_threads';
+      if (isMainThread && process.argv.includes('run')) setTimeout(() => { for (;;); }, 10_000);`;
+    const stuck = await lab.start({
+      args: ['run'],
+      data,
+      environment: {
+        GEOFLOCK_HEALTH_EVENT_LOOP_LIMIT: '2s',
+        NODE_OPTIONS: `--import=data:text/javascript,${encodeURIComponent(block)}`,
+      },
+    });
+    const code = await until(
+      'the end',
+      HAPPENS_WITHIN_MS,
+      () => stuck.exitCode(),
+      (ended) => ended !== undefined,
+    );
+    expect(code).to.equal(ABORTED);
+    expect(await stuck.stderr()).to.contain('the event loop has not turned for');
   });
 
   it('becomes healthy, and ends in time under load, with a last checkpoint and exit code 0', async () => {

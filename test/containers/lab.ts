@@ -74,6 +74,12 @@ export class Container {
     return { code: State.ExitCode, outOfMemory: State.OOMKilled, ms };
   }
 
+  /** Of a container that has ended. */
+  async exitCode(): Promise<number | undefined> {
+    const { State } = await this.#container.inspect();
+    return State.Running ? undefined : State.ExitCode;
+  }
+
   async health(): Promise<string | undefined> {
     return (await this.#container.inspect()).State.Health?.Status;
   }

@@ -13,11 +13,11 @@ describe('an event loop that does not turn any more', function () {
     await box.remove();
   });
 
-  /** Blocks the main thread for so long as soon as the process has said that it is there. */
+  /** Blocks the main thread for so long, when the process has started for certain, on a busy machine too. */
   const blocking = (ms: number): string =>
     `--import=data:text/javascript,${encodeURIComponent(
       `import { isMainThread } from 'node:worker_threads';
-       if (isMainThread) setTimeout(() => { for (const end = Date.now() + ${String(ms)}; Date.now() < end; ); }, 3000);`,
+       if (isMainThread) setTimeout(() => { for (const end = Date.now() + ${String(ms)}; Date.now() < end; ); }, 10_000);`,
     )}`;
 
   it('ends the process by a signal, and says why', async () => {
