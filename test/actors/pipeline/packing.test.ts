@@ -6,7 +6,16 @@ import { regionOf, regionToken } from '../../../src/geo/s2.ts';
 import { fillUnitVectors } from '../../../src/geo/sphere.ts';
 import type { Pipeline } from '../../../src/pipeline.ts';
 import { partsOf } from '../../clustering/parts.ts';
-import { append, end, type ForeignRecord, onStage, rowLines, type Settings, summaries } from './support.ts';
+import {
+  append,
+  drain,
+  end,
+  type ForeignRecord,
+  onStage,
+  rowLines,
+  type Settings,
+  summaries,
+} from './support.ts';
 
 const PARTITIONS = 2;
 const LEVEL = 3;
@@ -155,7 +164,7 @@ describe('packing does not matter', () => {
               await append(pipeline.broker, records);
             }
             if (after.startsWith('drain')) {
-              await end(pipeline);
+              await drain(pipeline);
             }
             if (after.endsWith('stop')) {
               await stage.stop(pipeline);
