@@ -12,7 +12,7 @@ export interface Effort {
 
 /** The best of more is hardly better. */
 export const THOROUGH: Effort = { tilts: 16, curvatures: 12 };
-/** A sixth of the time: the bounds of a live model are wider by some hundredths of their width. */
+/** A sixth of the time: the bounds of a live model are wider by less than a hundredth of their width. */
 export const QUICK: Effort = { tilts: 4, curvatures: 8 };
 
 /**

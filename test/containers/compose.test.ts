@@ -1,11 +1,11 @@
 import { execFile } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { expect } from 'chai';
 import { cannotRun } from '../support/cannot-run.ts';
+import { freePort } from '../support/free-port.ts';
 import { randomName } from '../support/random-name.ts';
 import { BUILT_WITHIN_MS, PROJECT } from './image.ts';
 import { type Status, until } from './lab.ts';
@@ -145,25 +145,4 @@ async function labelled(): Promise<object> {
     volumes: each('input', 'kafka', 'geoflock-1', 'geoflock-2'),
     networks: each('default'),
   };
-}
-
-/** Free on the loopback now; below the range from which systems give out ports. */
-async function freePort(): Promise<number> {
-  for (;;) {
-    const port = 12_000 + Math.floor(Math.random() * 8_000);
-    const server = createServer();
-    const free = await new Promise<boolean>((resolve) => {
-      server.once('error', () => {
-        resolve(false);
-      });
-      server.listen(port, '127.0.0.1', () => {
-        server.close(() => {
-          resolve(true);
-        });
-      });
-    });
-    if (free) {
-      return port;
-    }
-  }
 }

@@ -1,8 +1,8 @@
 /** Apache Kafka in Docker, for tests: one node, with its own fixed port, so that it can be killed and started again. */
-import { createServer } from 'node:net';
 import kafkajs from 'kafkajs';
 import type { ContainerRuntimeClient, StartedTestContainer } from 'testcontainers';
 import { CERTIFICATE, KEY } from './certificate.ts';
+import { freePort } from './free-port.ts';
 
 const IMAGE = 'apache/kafka:4.1.2';
 const START_WITHIN_MS = 150_000;
@@ -247,28 +247,4 @@ function environment(host: string, port: number, saslPort: number, tlsPort: numb
     String(value),
   ]);
   return { ...Object.fromEntries(variables), KAFKA_HEAP_OPTS: '-Xms384m -Xmx384m' } as Record<string, string>;
-}
-
-/**
- * A port that is free now, and that no outgoing connection takes while the killed node does not listen on
- * it: below the range from which systems give out ports.
- */
-async function freePort(): Promise<number> {
-  for (;;) {
-    const port = 20_000 + Math.floor(Math.random() * 12_000);
-    const server = createServer();
-    const free = await new Promise<boolean>((resolve) => {
-      server.once('error', () => {
-        resolve(false);
-      });
-      server.listen(port, () => {
-        server.close(() => {
-          resolve(true);
-        });
-      });
-    });
-    if (free) {
-      return port;
-    }
-  }
 }

@@ -1,6 +1,8 @@
-import type { ActorContext } from '../../system/actor.ts';
-import type { PublishedModel } from '../centroid-aggregator/messages.ts';
+import type { ActorContext, Address } from '../../system/actor.ts';
+import type { AggregatorMessage, PublishedModel } from '../centroid-aggregator/messages.ts';
 import type { IngestMessage } from '../ingest/messages.ts';
+import type { PartitionsMessage } from '../partitions/messages.ts';
+import type { ReporterMessage } from '../reporter/messages.ts';
 import { unlessAborted } from '../unless-aborted.ts';
 import type { Drains, CommandPorts } from './command-ports.ts';
 import type { AdminMessage, Ending } from './messages.ts';
@@ -54,7 +56,8 @@ export class DrainsInTurn implements Drains {
     // A sweep knows the files of one request.
     const turn = this.#last.then(async () => {
       await this.#files((reply) => ({ type: 'sweep', ...sweep, reply }), this.#context.signal);
-      await this.#rows('group', this.#context.signal);
+      // Whoever sweeps wants all that is there counted, by whomever; whoever ends hands on what is not done.
+      await this.#rows((reply) => ({ type: 'drain', scope: 'group', reply }), this.#context.signal);
       return await this.#model(this.#context.signal);
     });
     this.#last = turn.catch(() => undefined);
@@ -81,19 +84,21 @@ export class DrainsInTurn implements Drains {
     const drained = await this.#inTime(until(WORK_OFF_UNTIL), async (signal) => {
       await this.#files((reply) => ({ type: 'close', reply }), signal);
       if (!paused) {
-        await this.#rows('own', signal);
+        await this.#rows((reply) => ({ type: 'drain', scope: 'own', reply }), signal);
       }
       return true;
     });
     if (!held && (paused || drained === undefined)) {
-      await this.#checkpoint(this.#context.signal);
+      await this.#rows((reply) => ({ type: 'checkpoint', reply }), this.#context.signal);
     }
     const published =
       drained === undefined
         ? undefined
         : await this.#inTime(until(MODEL_UNTIL), (signal) => this.#lastModel(signal));
     // Rows of others have been read meanwhile.
-    await this.#inTime(until(LET_GO_UNTIL), (signal) => this.#letGo(signal));
+    await this.#inTime(until(LET_GO_UNTIL), (signal) =>
+      this.#rows((reply) => ({ type: 'let-go', reply }), signal),
+    );
     return { workedOff: !paused && drained === true, held, published };
   }
 
@@ -106,39 +111,18 @@ export class DrainsInTurn implements Drains {
     }
   }
 
-  async #files(message: (reply: () => void) => IngestMessage, signal: AbortSignal): Promise<void> {
-    await this.#answer<undefined>((reply) => {
-      this.#context.tell(this.#ports.ingest, message(done(reply)));
-    }, signal);
-  }
-
-  /** Who sweeps wants all that is there counted, by whomever; who stops hands on what is not done. */
-  async #rows(scope: 'own' | 'group', signal: AbortSignal): Promise<void> {
-    await this.#answer<undefined>((reply) => {
-      this.#context.tell(this.#ports.partitionsActor, { type: 'drain', scope, reply: done(reply) });
-    }, signal);
-  }
-
-  async #checkpoint(signal: AbortSignal): Promise<void> {
-    await this.#answer<undefined>((reply) => {
-      this.#context.tell(this.#ports.partitionsActor, { type: 'checkpoint', reply: done(reply) });
-    }, signal);
-  }
-
-  async #letGo(signal: AbortSignal): Promise<void> {
-    await this.#answer<undefined>((reply) => {
-      this.#context.tell(this.#ports.partitionsActor, { type: 'let-go', reply: done(reply) });
-    }, signal);
-  }
-
   async #model(signal: AbortSignal): Promise<PublishedModel> {
     const { aggregator, reporter } = this.#ports;
-    const published = await this.#answer<PublishedModel>((reply) => {
-      this.#context.tell(aggregator, { type: 'publish-canonical', reply });
-    }, signal);
-    const problem = await this.#answer<unknown>((reply) => {
-      this.#context.tell(reporter, { type: 'report', published, reply });
-    }, signal);
+    const published = await this.#ask<AggregatorMessage, PublishedModel>(
+      aggregator,
+      (reply) => ({ type: 'publish-canonical', reply }),
+      signal,
+    );
+    const problem = await this.#ask<ReporterMessage, unknown>(
+      reporter,
+      (reply) => ({ type: 'report', published, reply }),
+      signal,
+    );
     if (problem !== undefined) {
       throw problem instanceof Error ? problem : new Error('the report was not written');
     }
@@ -157,8 +141,23 @@ export class DrainsInTurn implements Drains {
     }
   }
 
-  async #answer<T>(tell: (reply: (answer: T) => void) => void, signal: AbortSignal): Promise<T> {
-    return await unlessAborted(new Promise(tell), signal);
+  async #files(message: (reply: () => void) => IngestMessage, signal: AbortSignal): Promise<void> {
+    await this.#ask(this.#ports.ingest, message, signal);
+  }
+
+  async #rows(message: (reply: () => void) => PartitionsMessage, signal: AbortSignal): Promise<void> {
+    await this.#ask(this.#ports.partitionsActor, message, signal);
+  }
+
+  async #ask<M, T = void>(
+    to: Address<M>,
+    message: (reply: (answer: T) => void) => M,
+    signal: AbortSignal,
+  ): Promise<T> {
+    const answered = new Promise<T>((reply) => {
+      this.#context.tell(to, message(reply));
+    });
+    return await unlessAborted(answered, signal);
   }
 
   /** What `work` resolves to, or undefined where it is not done at `at` (monotonic ms). */
@@ -179,11 +178,4 @@ export class DrainsInTurn implements Drains {
       cancel();
     }
   }
-}
-
-/** An answer that says nothing but that it is done. */
-function done(reply: (answer: undefined) => void): () => void {
-  return () => {
-    reply(undefined);
-  };
 }

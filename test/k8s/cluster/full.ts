@@ -42,6 +42,12 @@ describe('on a real Kubernetes', function () {
     await deployed.generate(true);
   }
 
+  async function isStartedAgain(name: string, restarts: number): Promise<void> {
+    await deployed.until('it is started again', async () => (await deployed.pod(name)).restarts > restarts);
+    await deployed.allReady(2);
+    await staysExact();
+  }
+
   it('the local overlay is applied, and two replicas become ready, on two nodes where there are two', async () => {
     await deployed.apply();
     await deployed.allReady(2);
@@ -101,11 +107,7 @@ describe('on a real Kubernetes', function () {
     await deployed.goesOn();
     const { restarts } = await deployed.pod('geoflock-1');
     await deployed.signal('geoflock-1', 'KILL');
-    await deployed.until('it is started again', async () => {
-      return (await deployed.pod('geoflock-1')).restarts > restarts;
-    });
-    await deployed.allReady(2);
-    await staysExact();
+    await isStartedAgain('geoflock-1', restarts);
   });
 
   it('the processes of a container frozen with -STOP: not ready, then started again, ready', async () => {
@@ -117,14 +119,9 @@ describe('on a real Kubernetes', function () {
     expect(await deployed.inside('ready', String(address))).to.equal('timeout');
     // The other one has all partitions now.
     await deployed.goesOn();
-    expect((await deployed.pod('geoflock-1')).ready).to.equal(
-      (await deployed.pod('geoflock-1')).restarts > restarts,
-    );
-    await deployed.until('liveness has it started again', async () => {
-      return (await deployed.pod('geoflock-1')).restarts > restarts;
-    });
-    await deployed.allReady(2);
-    await staysExact();
+    const now = await deployed.pod('geoflock-1');
+    expect(now.ready, 'ready while it stands still').to.equal(now.restarts > restarts);
+    await isStartedAgain('geoflock-1', restarts);
   });
 
   it('the broker away: no replica is ready without it, and none is restarted for it', async () => {
