@@ -27,14 +27,14 @@ import { LayerCache } from '../src/clustering/layer-cache.ts';
 import type { LiveClusters } from '../src/clustering/identity.ts';
 import { searchCenters } from '../src/clustering/kmeans.ts';
 import { type LiveModel, liveModelSteps } from '../src/clustering/live-model.ts';
-import { modelOf } from '../src/clustering/model.ts';
+import { centersOf, modelOf } from '../src/clustering/model.ts';
 import { liveFeatures } from '../src/clustering/model-features.ts';
 import { sourcesAt } from '../src/clustering/model-time.ts';
 import { paneGrid } from '../src/clustering/panes.ts';
 import { createRandom } from '../src/clustering/random.ts';
 import { RegionSummary } from '../src/clustering/region-summary.ts';
 import { finish, finishInSlices, type Steps } from '../src/clustering/slices.ts';
-import { fillRegions } from '../src/geo/s2.ts';
+import { fillRegions, regionCount } from '../src/geo/s2.ts';
 import { collectLessOften } from '../src/heap.ts';
 import { systemClock } from '../src/system/clock.ts';
 import { nextTurn } from '../src/system/event-loop.ts';
@@ -109,33 +109,50 @@ const stored = new Map<number, ReadonlyMap<string, StoredPart>>();
 let foldedMs = 0;
 let batches = 0;
 
+const column = (): Float64Array => new Float64Array(BATCH);
+/** Used for each batch: what the bench itself leaves behind would be collected while it measures. */
+const drawn = { x: column(), y: column(), z: column(), region: new Int32Array(BATCH) };
+const grouped = { x: column(), y: column(), z: column(), time: column() };
+
 /** A batch of rows, of which those of `regions` are folded, region by region as the region actors do. */
 function fold(regions?: ReadonlySet<number>): void {
-  const column = (): Float64Array => new Float64Array(BATCH);
-  const time = (24 * HOUR_MS * Math.min(points, BATCH * batches++)) / points;
-  const [x, y, z] = [column(), column(), column()];
   for (let at = 0; at < BATCH; at++) {
-    [x[at], y[at], z[at]] = row();
+    [drawn.x[at], drawn.y[at], drawn.z[at]] = row();
   }
-  const regionOfRow = new Int32Array(BATCH);
-  fillRegions(x, y, z, LEVEL, regionOfRow, 0, BATCH);
-  const rowsOf = new Map<number, number[]>();
-  regionOfRow.forEach((region, at) => {
-    if (regions?.has(region) ?? true) {
-      const rows = rowsOf.get(region) ?? [];
-      rowsOf.set(region, rows);
-      rows.push(at);
+  fillRegions(drawn.x, drawn.y, drawn.z, LEVEL, drawn.region, 0, BATCH);
+  grouped.time.fill((24 * HOUR_MS * Math.min(points, BATCH * batches++)) / points);
+  const ends = groupByRegion();
+  const { time, x, y, z } = grouped;
+  const begun = processorMs();
+  let from = 0;
+  for (const [region, to] of ends.entries()) {
+    if (to > from && (regions?.has(region) ?? true)) {
+      const summary = summaries.get(region) ?? RegionSummary.empty(region, LEVEL, KEPT);
+      summaries.set(region, summary);
+      summary.fold(x, y, z, time, from, to);
     }
-  });
-  for (const [region, rows] of rowsOf) {
-    const summary = summaries.get(region) ?? RegionSummary.empty(region, LEVEL, KEPT);
-    summaries.set(region, summary);
-    const pick = (of: Float64Array): Float64Array => Float64Array.from(rows, (at) => of[at] as number);
-    const columns = [pick(x), pick(y), pick(z), new Float64Array(rows.length).fill(time)] as const;
-    const begun = processorMs();
-    summary.fold(...columns, 0, rows.length);
-    foldedMs += processorMs() - begun;
+    from = to;
   }
+  foldedMs += processorMs() - begun;
+}
+
+/** The rows of each region one after another, in their order; by region, where they end. */
+function groupByRegion(): Int32Array {
+  const next = new Int32Array(regionCount(LEVEL) + 1);
+  for (const region of drawn.region) {
+    next[region + 1] = (next[region + 1] as number) + 1;
+  }
+  for (let region = 1; region < next.length; region++) {
+    next[region] = (next[region] as number) + (next[region - 1] as number);
+  }
+  for (const [at, region] of drawn.region.entries()) {
+    const to = next[region] as number;
+    next[region] = to + 1;
+    grouped.x[to] = drawn.x[at] as number;
+    grouped.y[to] = drawn.y[at] as number;
+    grouped.z[to] = drawn.z[at] as number;
+  }
+  return next.subarray(0, -1);
 }
 
 function checkpoint(): readonly EncodedSummary[] {
@@ -185,14 +202,9 @@ function parts(decoded: DecodedSummaries, live: LiveClusters, into: Map<string, 
   };
   const panes = time('decoding', decoded.decode(checkpoint()));
   const features = time('features and coarsening', liveFeatures(sourcesAt(panes, {}).sources, {}, cache));
-  const column = (axis: 0 | 1 | 2): Float64Array =>
-    Float64Array.from(live.clusters, ({ center }) => center[axis]);
-  const warmStart = { count: live.clusters.length, x: column(0), y: column(1), z: column(2) };
-  const { centers } = time(
-    'warm search',
-    searchCenters(features.coarse, { ...model, seedings: 0, warmStart }),
-  );
-  time('assignment and bounds', modelOf(features, model.k, centers));
+  const warmStart = centersOf(live);
+  const found = time('warm search', searchCenters(features.coarse, { ...model, seedings: 0, warmStart }));
+  time('assignment and bounds', modelOf(features, model.k, found));
 }
 
 function* update(

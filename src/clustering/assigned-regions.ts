@@ -17,6 +17,13 @@ export interface AssignedRegions {
   readonly bounds: CostBounds;
 }
 
+export interface AssigningOptions {
+  /** Spent on the tightness of the bounds. Default QUICK. */
+  readonly effort?: Effort;
+  /** Rows of a cell whose SSE is no greater are one feature, also where more than one center can be the nearest. */
+  readonly sseBound?: number;
+}
+
 /**
  * All rows at their nearest centers, and the bounds of what they cost there. The rows of a cell in which only one
  * of the centers can be the nearest to anything are one feature: that says as much as all their features,
@@ -26,14 +33,13 @@ export interface AssignedRegions {
  * weight in it, by which means and SSE are merged, is right for the same rows. So whatever is certain of
  * features is so of rows that count by the region's `blur` more or less than they do.
  * @param centers at least one, unless there are no regions; none longer than 1000
- * @param effort spent on the tightness of the bounds
  */
 export function* assignRegions(
   regions: readonly LayeredRegion[],
   centers: readonly UnitVector[],
-  effort = QUICK,
+  options: AssigningOptions = {},
 ): Steps<AssignedRegions> {
-  const assigning = new Assigning(centers, effort);
+  const assigning = new Assigning(centers, options);
   const total = { lower: 0, upper: 0, slack: 0 };
   for (const region of regions) {
     assigning.enter(region);
@@ -61,6 +67,7 @@ class Assigning {
   readonly nearest: number[] = [];
   readonly #rivals: CellRivals;
   readonly #effort: Effort;
+  readonly #sseBound: number;
   readonly #walk = new CellWalk();
   #descent: Descent;
   #sums = { lower: 0, upper: 0, slack: 0 };
@@ -71,10 +78,11 @@ class Assigning {
   /** Work done when the next step ends. */
   #step = DISTANCES_PER_STEP;
 
-  constructor(centers: readonly UnitVector[], effort: Effort) {
+  constructor(centers: readonly UnitVector[], { effort = QUICK, sseBound = 0 }: AssigningOptions) {
     this.#rivals = new CellRivals(centers);
     this.#descent = new Descent(this.#rivals);
     this.#effort = effort;
+    this.#sseBound = sseBound;
   }
 
   enter(region: LayeredRegion): void {
@@ -105,7 +113,7 @@ class Assigning {
       const { cell } = walk;
       let left = descent.enter(cell);
       let feature = walk.whole;
-      if (left.length > 1 && !walk.isLeaf) {
+      if (left.length > 1 && (walk.whole[4] as number) > this.#sseBound && !walk.isLeaf) {
         const inside = descent.inside();
         if (inside.length === 1) {
           left = inside;

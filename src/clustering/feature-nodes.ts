@@ -7,6 +7,8 @@ export const NODE_DOUBLES = 5;
 export const FACES = 6;
 
 const FIRST_CAPACITY = 16;
+/** Room for so many times the nodes that there are is not worth moving them. */
+const TRIMMED = 1.25;
 /** What takes over memory and finds too little is likely to be followed by more: it gets so many times what it needs. */
 const ROOM_TO_FOLLOW = 1.5;
 
@@ -25,6 +27,17 @@ export interface CellFeature {
 export interface Quadtree {
   readonly roots: Int32Array;
   readonly nodes: FeatureNodes;
+}
+
+/** Nodes whose children are leaves, until it is asked for others, of whichever tree. */
+export interface Families {
+  readonly count: number;
+  /** The first `count`. */
+  readonly nodes: Int32Array;
+  /** By family: the SSE of its features, merged. */
+  readonly costs: Float64Array;
+  /** By node that is no leaf: the node above it, 0 where there is none. */
+  readonly parents: Int32Array;
 }
 
 /**
@@ -71,6 +84,13 @@ export class FeatureNodes {
     }
   }
 
+  /** Makes room for so many nodes in all. */
+  reserve(nodes: number): void {
+    if (this.capacity <= nodes) {
+      this.grow(nodes + 1);
+    }
+  }
+
   private grow(capacity: number): void {
     const [features, children] = allocateNodes(capacity);
     features.set(this.features);
@@ -80,9 +100,12 @@ export class FeatureNodes {
     this.capacity = capacity;
   }
 
-  /** Moves the trees of these roots (0: none), which are all nodes in use, together; returns their new roots. */
+  /**
+   * Moves the trees of these roots (0: none), which are all nodes in use, together, unless little memory would be won
+   * by it; returns their new roots.
+   */
   trim(roots: Int32Array<ArrayBuffer>): Int32Array<ArrayBuffer> {
-    if (this.capacity === this.live + 1) {
+    if (this.capacity <= Math.max(this.live + 1, this.live * TRIMMED)) {
       return roots;
     }
     const { children, features } = this;
@@ -198,7 +221,7 @@ export class FeatureNodes {
   }
 
   /** Computes the feature of a node and its children, in this order, into `merged`; returns its SSE. */
-  mergeFamily(node: number): number {
+  private mergeFamily(node: number): number {
     const { features, children, merged } = this;
     let at = node * NODE_DOUBLES;
     let weight = features[at] as number;
@@ -276,8 +299,68 @@ export class FeatureNodes {
     }
   }
 
+  /** All families below these roots (0: none): nodes whose children are leaves. */
+  families(roots: Int32Array): Families {
+    if (FAMILIES.parents.length < this.used) {
+      FAMILIES.parents = new Int32Array(this.capacity);
+      FAMILIES.nodes = new Int32Array(this.capacity >> 1);
+      FAMILIES.costs = new Float64Array(this.capacity >> 1);
+    }
+    FAMILIES.count = 0;
+    for (const root of roots) {
+      if (root !== 0 && !this.isLeaf(root)) {
+        FAMILIES.parents[root] = 0;
+        this.gatherFamilies(root, FAMILIES);
+      }
+    }
+    return FAMILIES;
+  }
+
+  private gatherFamilies(node: number, families: typeof FAMILIES): void {
+    const { children } = this;
+    const { parents } = families;
+    let isFamily = true;
+    for (let slot = node << 2; slot < (node << 2) + 4; slot++) {
+      const child = children[slot] as number;
+      if (child !== 0 && !this.isLeaf(child)) {
+        isFamily = false;
+        parents[child] = node;
+        this.gatherFamilies(child, families);
+      }
+    }
+    if (isFamily) {
+      const at = families.count++;
+      families.nodes[at] = node;
+      families.costs[at] = this.mergeFamily(node);
+    }
+  }
+
+  /** Makes leaves of all families whose SSE is at most `most`, also of those that come to be by it. */
+  foldWithin({ costs, count, nodes, parents }: Families, most: number): void {
+    for (let at = 0; at < count; at++) {
+      if ((costs[at] as number) <= most) {
+        let node = nodes[at] as number;
+        this.mergeFamily(node);
+        do {
+          this.foldFamily(node);
+          node = parents[node] as number;
+        } while (node !== 0 && this.isFamily(node) && this.mergeFamily(node) <= most);
+      }
+    }
+  }
+
+  /** Whether a node that has children has only leaves as such. */
+  private isFamily(node: number): boolean {
+    for (let slot = node << 2; slot < (node << 2) + 4; slot++) {
+      if (!this.isLeaf(this.children[slot] as number)) {
+        return false;
+      }
+    }
+    return true;
+  }
+
   /** Makes a node a leaf with the feature that the last `mergeFamily`, of the same node, computed. */
-  foldFamily(node: number): void {
+  private foldFamily(node: number): void {
     this.features.set(this.merged, node * NODE_DOUBLES);
     const first = node << 2;
     for (let slot = first; slot < first + 4; slot++) {
@@ -289,6 +372,14 @@ export class FeatureNodes {
     }
   }
 }
+
+/** What the next tree is looked through with, too: to allocate it each time takes longer than to fill it. */
+const FAMILIES = {
+  parents: new Int32Array(0),
+  nodes: new Int32Array(0),
+  costs: new Float64Array(0),
+  count: 0,
+};
 
 /** Bytes of one node: its features and children. */
 const NODE_BYTES = NODE_DOUBLES * Float64Array.BYTES_PER_ELEMENT + 4 * Int32Array.BYTES_PER_ELEMENT;

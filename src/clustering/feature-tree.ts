@@ -1,11 +1,11 @@
 import { type CellAddress, faceOf, leafIndex, MAX_LEVEL, uOnFace, vOnFace } from '../geo/s2.ts';
-import type { UnitVector } from '../geo/sphere.ts';
 import { FoldError, InvalidPointError, MAX_WEIGHT, UNIT_TOLERANCE } from './features.ts';
 import {
   type CellFeature,
   FACES,
   FeatureNodes,
   type FeatureVisitor,
+  NODE_DOUBLES,
   type Quadtree,
 } from './feature-nodes.ts';
 import {
@@ -16,12 +16,15 @@ import {
   type TreeRoot,
   type TreeState,
 } from './feature-tree-format.ts';
+import { rankedAt } from './rank.ts';
 
 /**
  * Coarsening stops at this share of the limit. Each run costs about the limit in node visits; a
  * quarter of it in new features pays for that, whatever the order of the points.
  */
 const COARSEN_TO = 0.75;
+/** Leaf cells along a face. */
+const LEAVES = 2 ** MAX_LEVEL;
 
 /**
  * A bounded set of clustering features over an S2 cell or the sphere, as a quadtree on the S2
@@ -46,18 +49,17 @@ export class FeatureTree {
   private nodes: FeatureNodes;
   private sseLimit: number;
   private most: number;
-  private costCount = 0;
 
   /**
-   * @param state what it goes on from; by default it is empty
+   * @param state what it goes on from; by default it is empty, with room for a few features
    * @throws RangeError when the limit is no integer in [MIN_FEATURE_LIMIT, MAX_FEATURE_LIMIT].
    */
-  constructor(root: TreeRoot, limit: number, state?: Pick<TreeState, 'nodes' | 'roots' | 'threshold'>) {
+  constructor(root: TreeRoot, limit: number, state: Partial<TreeState> = {}) {
     this.root = root;
     this.most = checkedLimit(limit);
-    this.roots = state?.roots ?? new Int32Array(FACES);
-    this.nodes = state?.nodes ?? new FeatureNodes();
-    this.sseLimit = state?.threshold ?? 0;
+    this.roots = state.roots ?? new Int32Array(FACES);
+    this.nodes = state.nodes ?? new FeatureNodes();
+    this.sseLimit = state.threshold ?? 0;
     this.only = root === 'sphere' ? undefined : root;
     this.rootLevel = this.only?.level ?? 0;
   }
@@ -240,11 +242,48 @@ export class FeatureTree {
     if (!sameRoot(this.root, other.root)) {
       throw new RangeError('a feature tree of another root cannot be absorbed');
     }
-    for (const { cell, mean, sse, weight } of other.cellFeatures()) {
-      this.nodes.pending.set([weight, ...mean, sse]);
-      const { face, i, j, level } = smallestCell(cell, mean, ballRadius(weight, sse));
-      const shift = MAX_LEVEL - level;
-      this.place(face, i * 2 ** shift, j * 2 ** shift, level);
+    // As many as there can be before it coarsens.
+    this.nodes.reserve(Math.min(this.count + other.count, this.most + 1));
+    const { i, j } = this.only ?? { i: 0, j: 0 };
+    for (let face = 0; face < FACES; face++) {
+      const node = other.roots[face] as number;
+      if (node !== 0) {
+        this.absorbNode(other.nodes, node, face, this.rootLevel, i, j);
+      }
+    }
+  }
+
+  /** A node in the cell (i, j) of this level, and those below it. */
+  private absorbNode(
+    from: FeatureNodes,
+    node: number,
+    face: number,
+    level: number,
+    i: number,
+    j: number,
+  ): void {
+    const { pending } = this.nodes;
+    const first = node * NODE_DOUBLES;
+    for (let d = 0; d < NODE_DOUBLES; d++) {
+      pending[d] = from.features[first + d] as number;
+    }
+    const x = pending[1] as number;
+    const y = pending[2] as number;
+    const z = pending[3] as number;
+    const leafI = leafIndex(clampToFace(uOnFace(face, x, y, z)));
+    const leafJ = leafIndex(clampToFace(vOnFace(face, x, y, z)));
+    const own = MAX_LEVEL - level;
+    if (faceOf(x, y, z) === face && leafI >> own === i && leafJ >> own === j) {
+      const shift = shiftAround(leafI, leafJ, own, ballRadius(pending[0] as number, pending[4] as number));
+      this.place(face, leafI, leafJ, MAX_LEVEL - shift);
+    } else {
+      this.place(face, i << own, j << own, level);
+    }
+    for (let quadrant = 0; quadrant < 4; quadrant++) {
+      const child = from.children[(node << 2) + quadrant] as number;
+      if (child !== 0) {
+        this.absorbNode(from, child, face, level + 1, 2 * i + (quadrant >> 1), 2 * j + (quadrant & 1));
+      }
     }
   }
 
@@ -303,70 +342,19 @@ export class FeatureTree {
   }
 
   /**
-   * Raises T and folds families until at most COARSEN_TO of the limit are left. T at least doubles,
-   * and reaches the median cost of the foldable families, so every round folds at least half of
+   * Raises T and folds families until at most COARSEN_TO of the limit are left, in each round the deepest first. T at
+   * least doubles, and reaches the median cost of the foldable families, so every round folds at least half of
    * them: it ends, at the latest with one feature a face.
    */
   private coarsen(): void {
     const { nodes, roots } = this;
     const goal = Math.max(FACES, Math.floor(this.most * COARSEN_TO));
-    const costs = new Float64Array((nodes.live >> 1) + 1);
     while (nodes.live > goal) {
-      this.costCount = 0;
-      for (const root of roots) {
-        if (root !== 0) {
-          this.gatherCosts(root, costs);
-        }
-      }
-      const median = costs.subarray(0, this.costCount).sort()[(this.costCount - 1) >> 1] as number;
+      const families = nodes.families(roots);
+      const median = rankedAt((families.count - 1) >> 1, families.costs, families.count);
       this.sseLimit = Math.max(2 * this.sseLimit, median);
-      for (const root of roots) {
-        if (root !== 0) {
-          this.fold(root);
-        }
-      }
+      nodes.foldWithin(families, this.sseLimit);
     }
-  }
-
-  /** Collects the merged SSE of every node whose children are all leaves; tells whether `node` is a leaf. */
-  private gatherCosts(node: number, costs: Float64Array): boolean {
-    const { nodes } = this;
-    let leaf = true;
-    let family = true;
-    for (let slot = node << 2; slot < (node << 2) + 4; slot++) {
-      const child = nodes.children[slot] as number;
-      if (child !== 0) {
-        leaf = false;
-        if (!this.gatherCosts(child, costs)) {
-          family = false;
-        }
-      }
-    }
-    if (!leaf && family) {
-      costs[this.costCount++] = nodes.mergeFamily(node);
-    }
-    return leaf;
-  }
-
-  /** Folds families within T, the deepest first; tells whether `node` is a leaf afterwards. */
-  private fold(node: number): boolean {
-    const { nodes } = this;
-    let leaf = true;
-    let family = true;
-    for (let slot = node << 2; slot < (node << 2) + 4; slot++) {
-      const child = nodes.children[slot] as number;
-      if (child !== 0) {
-        leaf = false;
-        if (!this.fold(child)) {
-          family = false;
-        }
-      }
-    }
-    if (leaf || !family || nodes.mergeFamily(node) > this.sseLimit) {
-      return leaf;
-    }
-    nodes.foldFamily(node);
-    return true;
   }
 }
 
@@ -383,30 +371,27 @@ function ballRadius(weight: number, sse: number): number {
 }
 
 /**
- * The smallest cell inside of `cell` around the mean that is sure to hold what lies within `radius` of it.
+ * The smallest cell around the direction of a mean, its leaf (i, j), that is sure to hold what lies within `radius` of
+ * the mean: how many levels it is above the leaf, at most `most`.
  *
  * Points whose coordinates s (`leafIndex` in 2^-30) differ by d on one axis are more than 0.44 d apart: u changes by
  * at least 4/3 d, the planes of the two u through the sphere's middle are at least 0.5 of that apart in angle, and
  * on the face nothing is nearer than 0.7 to the line in which they meet. The mean's direction is no further from
  * the points than twice the radius.
  */
-function smallestCell(cell: CellAddress, [x, y, z]: UnitVector, radius: number): CellAddress {
-  const face = faceOf(x, y, z);
-  const i = leafIndex(clampToFace(uOnFace(face, x, y, z)));
-  const j = leafIndex(clampToFace(vOnFace(face, x, y, z)));
-  const own = MAX_LEVEL - cell.level;
-  if (face !== cell.face || i >> own !== cell.i || j >> own !== cell.j) {
-    return cell;
-  }
-  const reach = Math.ceil(8 * radius * 2 ** MAX_LEVEL);
-  for (let shift = 0; shift < own; shift++) {
-    const size = 2 ** shift;
-    const [a, b] = [i % size, j % size];
-    if (radius === 0 || Math.min(a, size - 1 - a, b, size - 1 - b) >= reach) {
-      return { face, level: MAX_LEVEL - shift, i: i >> shift, j: j >> shift };
+function shiftAround(i: number, j: number, most: number, radius: number): number {
+  const reach = Math.ceil(8 * radius * LEAVES);
+  // In a smaller cell no leaf is so far from two opposite edges.
+  const least = 2 * reach < LEAVES ? 32 - Math.clz32(2 * reach) : MAX_LEVEL;
+  for (let shift = least; shift < most; shift++) {
+    const last = (1 << shift) - 1;
+    const a = i & last;
+    const b = j & last;
+    if (Math.min(a, last - a, b, last - b) >= reach) {
+      return shift;
     }
   }
-  return cell;
+  return most;
 }
 
 function sameRoot(a: TreeRoot, b: TreeRoot): boolean {

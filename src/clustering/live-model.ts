@@ -2,7 +2,7 @@ import { chordOfAngle, EARTH_RADIUS_KM } from '../geo/sphere.ts';
 import { coldSearch, fixedChoice, type KRange } from './cold-search.ts';
 import { type FeatureColumns, FEATURES_PER_STEP } from './features.ts';
 import { type ClusterEvent, type Flow, type LiveClusters, succeed } from './identity.ts';
-import { assignFeatures, costOf } from './kmeans.ts';
+import { assignFeatures, costOf, type SearchResult } from './kmeans.ts';
 import type { Centers } from './kmeans-passes.ts';
 import { LayerCache } from './layer-cache.ts';
 import {
@@ -75,8 +75,8 @@ export function* liveModelSteps(
   const features = yield* before === undefined
     ? modelFeatures(sources, options)
     : liveFeatures(sources, options, cache ?? new LayerCache());
-  const { centers, k, kChoice, unsearched } = yield* liveCenters(features, options, before, candidate);
-  const model = { ...(yield* modelOf(features, k, centers)), kChoice };
+  const { k, kChoice, unsearched, ...found } = yield* liveCenters(features, options, before, candidate);
+  const model = { ...(yield* modelOf(features, k, found)), kChoice };
   if (before !== undefined && model.clusters.length === 0) {
     // No rows say nothing about the clusters.
     return { model, live: before, events: [], unsearched };
@@ -112,8 +112,7 @@ export function* searchBeside(
   return { candidate: { centers: found.centers }, better: isGain(found, cost) };
 }
 
-interface LiveCenters extends KnownK {
-  readonly centers: Centers;
+interface LiveCenters extends SearchResult, KnownK {
   readonly unsearched: Unsearched | undefined;
 }
 
@@ -148,8 +147,8 @@ function* fixedCenters(
   const warm = yield* warmSearch(coarse, options, k, start);
   if (before.clusters.length !== k) {
     const cold = yield* coldSearch(features, options);
-    const { centers } = isGain(cold, warm.cost) ? cold : warm;
-    return { centers, k, kChoice, unsearched: undefined };
+    const { centers, cost } = isGain(cold, warm.cost) ? cold : warm;
+    return { centers, cost, k, kChoice, unsearched: undefined };
   }
   let taken = warm;
   const given = candidate?.centers;
@@ -159,7 +158,8 @@ function* fixedCenters(
       taken = yield* warmSearch(coarse, options, k, given);
     }
   }
-  return { centers: taken.centers, k, kChoice, unsearched: { features: coarse, cost: taken.cost } };
+  const { centers, cost } = taken;
+  return { centers, cost, k, kChoice, unsearched: { features: coarse, cost } };
 }
 
 function* chosenCenters(
@@ -176,7 +176,8 @@ function* chosenCenters(
   }
   const followed = yield* followK(features, options, range, start, before, candidate);
   const { bic, centers, cost, k, kChoice } = followed;
-  return { centers, k, kChoice, unsearched: { features: coarse, cost, standing: { k, bic, effectiveRows } } };
+  const standing = { k, bic, effectiveRows };
+  return { centers, cost, k, kChoice, unsearched: { features: coarse, cost, standing } };
 }
 
 /** For each cluster before the flows to the new ones, the heaviest first, of equals that to the nearest. */

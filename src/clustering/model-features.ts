@@ -46,6 +46,8 @@ export interface ModelFeatures {
   readonly coarse: FeatureColumns;
   /** In a live model: the same put together, so that not all need to be looked at. */
   readonly regions?: readonly LayeredRegion[];
+  /** With `regions`: where the SSE of a cell's rows is no greater, they are one feature of the search. */
+  readonly sseBound?: number;
 }
 
 const SEARCH_FEATURES = 20_000;
@@ -76,7 +78,7 @@ export function* liveFeatures(
   const { searchFeatures = SEARCH_FEATURES } = limits;
   const { features: coarse, sseBound } = yield* coarsen(regions, searchFeatures, cache.sseBound);
   cache.sseBound = sseBound;
-  return { sources, effectiveRows, all: undefined, coarse, regions };
+  return { sources, effectiveRows, all: undefined, coarse, regions, sseBound };
 }
 
 function isOfTree(source: ModelSource): source is ModelSource & { readonly tree: FeatureTree } {

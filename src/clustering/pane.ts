@@ -1,4 +1,5 @@
 import type { TreeRoot } from './feature-tree-format.ts';
+import { FeatureNodes } from './feature-nodes.ts';
 import { FeatureTree } from './feature-tree.ts';
 import type { PaneSpan } from './panes.ts';
 
@@ -26,9 +27,11 @@ export class Pane {
   /**
    * @param expected So many rows are likely to come: features for them are kept from the first row on. What rows
    * came before a limit grew stays as coarse as it was.
+   * @param room for so many features memory is taken at once
    */
-  static empty(span: PaneSpan, root: TreeRoot, mostFeatures: number, expected = 0): Pane {
-    return new Pane(span, new FeatureTree(root, featureLimit(expected, mostFeatures)));
+  static empty(span: PaneSpan, root: TreeRoot, mostFeatures: number, expected = 0, room?: number): Pane {
+    const nodes = new FeatureNodes(room);
+    return new Pane(span, new FeatureTree(root, featureLimit(expected, mostFeatures), { nodes }));
   }
 
   /** Mean event time of the rows. */

@@ -187,7 +187,9 @@ export class RegionSummary implements RegionState {
 
   private add(span: PaneSpan): Pane {
     const root = regionAddress(this.region, this.level);
-    const pane = Pane.empty(span, root, this.features, this.rowsExpected(span));
+    const expected = this.rowsExpected(span);
+    const room = expected > 0 ? this.kept.at(-1)?.tree.count : undefined;
+    const pane = Pane.empty(span, root, this.features, expected, room);
     this.kept.push(pane);
     this.kept.sort((a, b) => a.span.from - b.span.from);
     return pane;

@@ -5,6 +5,8 @@ import { costBoundsOf } from '../../src/clustering/bounds.ts';
 import { CellWalk } from '../../src/clustering/cell-walk.ts';
 import { coarsen } from '../../src/clustering/coarsen.ts';
 import { THOROUGH } from '../../src/clustering/excess.ts';
+import { costOf } from '../../src/clustering/kmeans.ts';
+import { centersAt } from '../../src/clustering/kmeans-passes.ts';
 import { FeatureTree } from '../../src/clustering/feature-tree.ts';
 import type { FeatureColumns } from '../../src/clustering/features.ts';
 import { LayerCache } from '../../src/clustering/layer-cache.ts';
@@ -153,7 +155,8 @@ describe('layers of panes', () => {
         }),
         fc.array(change, { maxLength: 5 }),
         centers,
-        (first, changes, at) => {
+        fc.constantFrom(0, 1e-9, 1e-6, 1e-3, Infinity),
+        (first, changes, at, sseBound) => {
           const cache = new LayerCache();
           let panes: Rows[] = first.map(([points, factor, partition], pane) => ({
             points,
@@ -179,6 +182,10 @@ describe('layers of panes', () => {
             expect(trueCost(panes, at)).to.be.within(bounds.lower, bounds.upper);
             expectSame(moments(features), momentsOfRows(panes));
             expect(nearest).to.have.length(features.count);
+            const coarse = finish(assignRegions(regions, at, { sseBound }));
+            expect(trueCost(panes, at)).to.be.within(coarse.bounds.lower, coarse.bounds.upper);
+            expectSame(moments(coarse.features), momentsOfRows(panes));
+            expect(coarse.features.count).to.be.at.most(features.count);
             // As if nothing had been known, but for rounding.
             const afresh = finish(assignRegions(regionsOf(panes), at)).bounds;
             const [weight = 0] = momentsOfRows(panes);
@@ -202,14 +209,22 @@ describe('layers of panes', () => {
       const own = sourcesOf(points, 1_000).map((source) => ({ ...source, factor }));
       const one = finish(costBoundsOf(own, at));
       const regions = finish(new LayerCache().regionsOf(own));
-      const { bounds, features, nearest } = finish(assignRegions(regions, at, THOROUGH));
+      const { bounds, features, nearest } = finish(assignRegions(regions, at, { effort: THOROUGH }));
       const quick = finish(assignRegions(regions, at)).bounds;
       expect(quick.upper).to.equal(bounds.upper);
       expect(quick.lower).to.be.within(bounds.lower - 0.05 * (bounds.upper - bounds.lower), bounds.lower);
       expect(bounds.lower / one.lower).to.be.closeTo(1, wider);
       // Both are rounded outwards, in sums of other lengths.
       expect(bounds.upper / one.upper).to.be.closeTo(1, 1e-8);
-      expect(features.count).to.be.below(own.reduce((count, { tree }) => count + tree.count, 0));
+      // As in a live model: fewer features, and bounds that are wider by less than two thousandths of the cost.
+      const all = own.reduce((count, { tree }) => count + tree.count, 0);
+      const { features: coarse } = finish(coarsen(regions, all / 4));
+      const sseBound = (1e-3 * finish(costOf(coarse, centersAt(at)))) / coarse.count;
+      const fewer = finish(assignRegions(regions, at, { sseBound }));
+      expect(features.count).to.be.below(all);
+      expect(fewer.features.count).to.be.below(features.count);
+      const widened = fewer.bounds.upper - fewer.bounds.lower - (quick.upper - quick.lower);
+      expect(widened).to.be.within(0, 2e-3 * quick.lower);
       for (let f = 0; f < features.count; f += 97) {
         const mean = [features.x[f], features.y[f], features.z[f]] as unknown as UnitVector;
         const squared = at.map((c) => (mean[0] - c[0]) ** 2 + (mean[1] - c[1]) ** 2 + (mean[2] - c[2]) ** 2);

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { expect } from 'chai';
 import { paneGrid } from '../../src/clustering/panes.ts';
 import { FeatureTree } from '../../src/clustering/feature-tree.ts';
@@ -29,6 +30,21 @@ describe('the features of a pane', () => {
     for (const [limit, count] of counts) {
       expect(count).to.be.within(limit / 3, limit);
     }
+  });
+
+  it('are to the byte those of version 0.1.0: stored states go on as they would have', () => {
+    const all = cityPoints(120_000, 60, 11);
+    const region = regionOf(all.x[0] as number, all.y[0] as number, all.z[0] as number, LEVEL);
+    const { x, y, z } = within(all, region, LEVEL);
+    const summary = RegionSummary.empty(region, LEVEL, { features: 900, grid: paneGrid(HOUR, 24 * HOUR) });
+    // Also rows that come late: panes that are there get more, and are merged with others.
+    const time = Float64Array.from(x, (_, row) => HOUR * ((30 * row) / x.length - (row % 5 === 0 ? 3 : 0)));
+    summary.fold(x, y, z, time, 0, x.length);
+    const digest = createHash('sha256');
+    for (const { encode } of summary.parts()) {
+      digest.update(encode());
+    }
+    expect(digest.digest('hex')).to.equal('435daa807eb2ad2013afdf0a25b7722862642d73a2f23b5edab761aad7ebf529');
   });
 
   /** Pane n gets the rows at `[cuts[n], cuts[n + 1])`. */
