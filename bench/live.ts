@@ -102,6 +102,8 @@ interface StoredPart {
   readonly bytes: Uint8Array;
 }
 
+/** Kept from model to model, as in the aggregator. */
+const decoded = new DecodedSummaries();
 const cache = new LayerCache();
 const summaries = new Map<number, RegionSummary>();
 /** As they stand in the table, by name and revision: a checkpoint writes those parts that have changed. */
@@ -193,7 +195,7 @@ function printTarget(what: string, value: number, unit: string, target: number):
 }
 
 /** Times each part of an update by itself. */
-function parts(decoded: DecodedSummaries, live: LiveClusters, into: Map<string, number[]>): void {
+function parts(live: LiveClusters, into: Map<string, number[]>): void {
   const time = <T>(part: string, steps: Steps<T>): T => {
     const begun = processorMs();
     const result = finish(steps);
@@ -209,7 +211,6 @@ function parts(decoded: DecodedSummaries, live: LiveClusters, into: Map<string, 
 
 function* update(
   encoded: readonly EncodedSummary[],
-  decoded: DecodedSummaries,
   before: LiveModel,
   search: BackgroundSearch,
 ): Steps<LiveModel> {
@@ -232,7 +233,6 @@ async function series(what: string, first: LiveModel, regions?: ReadonlySet<numb
     turns,
     onBetter: () => undefined,
   });
-  const decoded = new DecodedSummaries();
   const timed = new Map<string, number[]>();
   const whole: number[] = [];
   const wholeCpu: number[] = [];
@@ -241,11 +241,10 @@ async function series(what: string, first: LiveModel, regions?: ReadonlySet<numb
   let searches = 0;
   let stall = 0;
   let turnCpu = 0;
-  finish(decoded.decode(checkpoint()));
   for (let turn = 0; turn < Number(values.updates); turn++) {
     if (turn % PARTS_EVERY === 0) {
       fold(regions);
-      parts(decoded, last.live, timed);
+      parts(last.live, timed);
     }
     fold(regions);
     const encoded = checkpoint();
@@ -266,7 +265,7 @@ async function series(what: string, first: LiveModel, regions?: ReadonlySet<numb
     const begun = performance.now();
     const begunCpu = processorMs();
     last = await turns.goFirst(() =>
-      finishInSlices(update(encoded, decoded, last, search), {
+      finishInSlices(update(encoded, last, search), {
         now: () => performance.now(),
         pause: nextTurn,
         sliceMs: SLICE_MS,
@@ -319,8 +318,8 @@ print('features', String(trees.reduce((sum, tree) => sum + tree.count, 0)));
 printTarget('memory of all summaries', bytes / MIB, 'MiB', 64);
 printTarget('insertion, CPU for a million points', foldedMs / 1000 / (points / 1e6), 's', 0.5);
 const begun = performance.now();
-const { sources } = sourcesAt(finish(new DecodedSummaries().decode(encoded)), {});
-const first = finish(liveModelSteps(sources, model, undefined));
+const { sources } = sourcesAt(finish(decoded.decode(encoded)), {});
+const first = finish(liveModelSteps(sources, model, undefined, undefined, cache));
 print('first model, with the search from nothing', `${(performance.now() - begun).toFixed(0)} ms`);
 const last = await series('rows from everywhere', first);
 await series(

@@ -98,8 +98,11 @@ export function encodeTree(state: TreeState): Uint8Array {
 }
 
 /** The limit of the tree whose bytes begin there. */
-export function limitOf(view: DataView, at: number): number {
-  return view.getUint32(at + 12, true);
+export function limitOf(bytes: Uint8Array, at: number): number {
+  const from = at + 12;
+  const low =
+    (bytes[from] as number) | ((bytes[from + 1] as number) << 8) | ((bytes[from + 2] as number) << 16);
+  return (low | ((bytes[from + 3] as number) << 24)) >>> 0;
 }
 
 /**
@@ -117,7 +120,7 @@ export function decodeTree(bytes: Uint8Array, spare?: FeatureNodes): TreeState {
   }
   check(bytes.length >= TREE_HEADER_BYTES, 'its header is cut');
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  const limit = limitOf(view, 0);
+  const limit = limitOf(bytes, 0);
   const count = view.getUint32(16, true);
   const threshold = view.getFloat64(24, true);
   check(

@@ -62,8 +62,19 @@ export function decodeHead(bytes: Uint8Array): SummaryHead {
   check(level <= MAX_REGION_LEVEL && region < regionCount(level), 'it is of no region');
   check(Number.isSafeInteger(rows) && rows >= 0, 'its row count is no number of rows');
   check(rows > 0 ? Number.isFinite(watermark) : watermark === -Infinity, 'its watermark is no time');
-  const names = new TextDecoder().decode(bytes.subarray(HEAD_BYTES));
-  return { region, level, rows, watermark, panes: names === '' ? [] : names.split(',') };
+  return { region, level, rows, watermark, panes: namesIn(bytes) };
+}
+
+const ASCII = new TextDecoder();
+/** Those that were read last: most regions have the same, and one list of them is enough. */
+let lastNames = { text: '', list: [] as readonly string[] };
+
+function namesIn(head: Uint8Array): readonly string[] {
+  const text = ASCII.decode(head.subarray(HEAD_BYTES));
+  if (text !== lastNames.text) {
+    lastNames = { text, list: text === '' ? [] : text.split(',') };
+  }
+  return lastNames.list;
 }
 
 export function encodePane({ earliest, latest, rows, timeSum, tree }: Pane): Uint8Array {
@@ -86,13 +97,18 @@ export interface PartRevision {
 }
 
 /** Of an encoded pane; undefined where there are too few bytes to tell. */
-export function revisionOf({ buffer, byteLength, byteOffset }: Uint8Array): PartRevision | undefined {
-  if (byteLength < PANE_BYTES + TREE_HEADER_BYTES) {
+export function revisionOf(bytes: Uint8Array): PartRevision | undefined {
+  if (bytes.length < PANE_BYTES + TREE_HEADER_BYTES) {
     return undefined;
   }
-  const view = new DataView(buffer, byteOffset, byteLength);
-  return { rows: view.getFloat64(8, true), limit: limitOf(view, PANE_BYTES) };
+  // Asked of every pane for every model: to make a view of the bytes would take longer than the rest.
+  for (let at = 0; at < 8; at++) {
+    DOUBLE.setUint8(at, bytes[8 + at] as number);
+  }
+  return { rows: DOUBLE.getFloat64(0, true), limit: limitOf(bytes, PANE_BYTES) };
 }
+
+const DOUBLE = new DataView(new ArrayBuffer(8));
 
 /**
  * The pane of that name in the region whose cell is `root`.
