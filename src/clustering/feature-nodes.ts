@@ -6,6 +6,14 @@ export const NODE_DOUBLES = 5;
 /** Faces of the sphere's cube. */
 export const FACES = 6;
 
+/**
+ * The feature to insert next, in whichever tree: weight, mean x, y, z, SSE. (One for all: there are thousands of trees,
+ * and the garbage collector goes through what each has of its own.)
+ */
+export const PENDING = new Float64Array(NODE_DOUBLES);
+/** The feature that `mergeFamily` computed last. */
+const MERGED = new Float64Array(NODE_DOUBLES);
+
 const FIRST_CAPACITY = 16;
 /** Room for so many times the nodes that there are is not worth moving them. */
 const TRIMMED = 1.25;
@@ -56,10 +64,6 @@ export class FeatureNodes {
   private capacity: number;
   private used = 1;
   private free = 0;
-  /** The feature to insert next: weight, mean x, y, z, SSE. */
-  readonly pending = new Float64Array(NODE_DOUBLES);
-  /** The feature that `mergeFamily` computed last. */
-  private readonly merged = new Float64Array(NODE_DOUBLES);
 
   /**
    * Makes room for so many nodes, where it can in the memory of `spare`, which are of no more use then.
@@ -139,13 +143,13 @@ export class FeatureNodes {
       this.free = this.children[node << 2] as number;
       this.children[node << 2] = 0;
     }
-    const { features, pending } = this;
+    const { features } = this;
     const at = node * NODE_DOUBLES;
-    features[at] = pending[0] as number;
-    features[at + 1] = pending[1] as number;
-    features[at + 2] = pending[2] as number;
-    features[at + 3] = pending[3] as number;
-    features[at + 4] = pending[4] as number;
+    features[at] = PENDING[0] as number;
+    features[at + 1] = PENDING[1] as number;
+    features[at + 2] = PENDING[2] as number;
+    features[at + 3] = PENDING[3] as number;
+    features[at + 4] = PENDING[4] as number;
     this.live++;
     return node;
   }
@@ -195,20 +199,20 @@ export class FeatureNodes {
    * variances, 1979.) An identical mean leaves the node's mean bit for bit.
    */
   merge(node: number, most: number): boolean {
-    const { features, pending } = this;
+    const { features } = this;
     const at = node * NODE_DOUBLES;
     const own = features[at] as number;
     const mx = features[at + 1] as number;
     const my = features[at + 2] as number;
     const mz = features[at + 3] as number;
-    const dx = (pending[1] as number) - mx;
-    const dy = (pending[2] as number) - my;
-    const dz = (pending[3] as number) - mz;
-    const weight = pending[0] as number;
+    const dx = (PENDING[1] as number) - mx;
+    const dy = (PENDING[2] as number) - my;
+    const dz = (PENDING[3] as number) - mz;
+    const weight = PENDING[0] as number;
     const total = own + weight;
     const share = weight / total;
     const together =
-      (features[at + 4] as number) + (pending[4] as number) + own * share * (dx * dx + dy * dy + dz * dz);
+      (features[at + 4] as number) + (PENDING[4] as number) + own * share * (dx * dx + dy * dy + dz * dz);
     if (together > most) {
       return false;
     }
@@ -220,9 +224,9 @@ export class FeatureNodes {
     return true;
   }
 
-  /** Computes the feature of a node and its children, in this order, into `merged`; returns its SSE. */
+  /** Computes the feature of a node and its children, in this order, into MERGED; returns its SSE. */
   private mergeFamily(node: number): number {
-    const { features, children, merged } = this;
+    const { features, children } = this;
     let at = node * NODE_DOUBLES;
     let weight = features[at] as number;
     let x = features[at + 1] as number;
@@ -246,11 +250,11 @@ export class FeatureNodes {
         weight = total;
       }
     }
-    merged[0] = weight;
-    merged[1] = x;
-    merged[2] = y;
-    merged[3] = z;
-    merged[4] = sse;
+    MERGED[0] = weight;
+    MERGED[1] = x;
+    MERGED[2] = y;
+    MERGED[3] = z;
+    MERGED[4] = sse;
     return sse;
   }
 
@@ -361,7 +365,7 @@ export class FeatureNodes {
 
   /** Makes a node a leaf with the feature that the last `mergeFamily`, of the same node, computed. */
   private foldFamily(node: number): void {
-    this.features.set(this.merged, node * NODE_DOUBLES);
+    this.features.set(MERGED, node * NODE_DOUBLES);
     const first = node << 2;
     for (let slot = first; slot < first + 4; slot++) {
       const child = this.children[slot] as number;

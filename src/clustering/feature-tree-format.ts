@@ -42,11 +42,13 @@ export interface TreeState {
   readonly nodes: FeatureNodes;
 }
 
-export function encodeTree(state: TreeState): Uint8Array {
+/** @param before so many bytes are left for what is to come before it */
+export function encodeTree(state: TreeState, before = 0): Uint8Array {
   const { root, roots, nodes } = state;
   const count = nodes.live;
-  const bytes = new Uint8Array(TREE_HEADER_BYTES + count * (1 + NODE_BYTES));
-  const view = new DataView(bytes.buffer);
+  const all = new Uint8Array(before + TREE_HEADER_BYTES + count * (1 + NODE_BYTES));
+  const bytes = all.subarray(before);
+  const view = new DataView(bytes.buffer, before);
   bytes[0] = TREE_FORMAT_VERSION;
   bytes[2] = SPHERE;
   if (root !== 'sphere') {
@@ -94,7 +96,7 @@ export function encodeTree(state: TreeState): Uint8Array {
     }
   });
   bytes[3] = faces;
-  return bytes;
+  return all;
 }
 
 /** The limit of the tree whose bytes begin there. */

@@ -6,6 +6,7 @@ import {
   FeatureNodes,
   type FeatureVisitor,
   NODE_DOUBLES,
+  PENDING,
   type Quadtree,
 } from './feature-nodes.ts';
 import {
@@ -74,15 +75,13 @@ export class FeatureTree {
     return new FeatureTree(state.root, state.limit, state);
   }
 
-  /** The exact state as bytes (`feature-tree-format.ts`); equal states give equal bytes. */
-  encode(): Uint8Array {
-    return encodeTree({
-      root: this.root,
-      limit: this.most,
-      threshold: this.sseLimit,
-      roots: this.roots,
-      nodes: this.nodes,
-    });
+  /**
+   * The exact state as bytes (`feature-tree-format.ts`); equal states give equal bytes.
+   * @param before so many bytes are left for what is to come before it
+   */
+  encode(before?: number): Uint8Array {
+    const { most: limit, nodes, root, roots, sseLimit: threshold } = this;
+    return encodeTree({ root, limit, threshold, roots, nodes }, before);
   }
 
   /** Most features kept. */
@@ -148,15 +147,14 @@ export class FeatureTree {
    * @throws FoldError naming the index of the first point that cannot be folded.
    */
   insertColumns(x: Float64Array, y: Float64Array, z: Float64Array, from: number, to: number): void {
-    const pending = this.nodes.pending;
-    pending[0] = 1;
-    pending[4] = 0;
+    PENDING[0] = 1;
+    PENDING[4] = 0;
     let index = from;
     try {
       for (; index < to; index++) {
-        pending[1] = x[index] as number;
-        pending[2] = y[index] as number;
-        pending[3] = z[index] as number;
+        PENDING[1] = x[index] as number;
+        PENDING[2] = y[index] as number;
+        PENDING[3] = z[index] as number;
         this.insertPending();
       }
     } catch (cause) {
@@ -169,16 +167,15 @@ export class FeatureTree {
    * @throws InvalidPointError when it is not a unit vector or not in the root cell; nothing changed.
    */
   insert(x: number, y: number, z: number): void {
-    this.nodes.pending.set([1, x, y, z, 0]);
+    PENDING.set([1, x, y, z, 0]);
     this.insertPending();
   }
 
-  /** Folds the pending point. Doubles travel in `pending`: as arguments the engine would box them. */
+  /** Folds the pending point. Doubles travel in PENDING: as arguments the engine would box them. */
   private insertPending(): void {
-    const pending = this.nodes.pending;
-    const x = pending[1] as number;
-    const y = pending[2] as number;
-    const z = pending[3] as number;
+    const x = PENDING[1] as number;
+    const y = PENDING[2] as number;
+    const z = PENDING[3] as number;
     const excess = x * x + y * y + z * z - 1;
     // Written so that NaN fails too.
     if (!(excess > -UNIT_TOLERANCE && excess < UNIT_TOLERANCE)) {
@@ -212,7 +209,7 @@ export class FeatureTree {
         `weight ${String(weight)}, mean (${String(x)}, ${String(y)}, ${String(z)}), SSE ${String(sse)} is no feature`,
       );
     }
-    this.nodes.pending.set([weight, x, y, z, sse]);
+    PENDING.set([weight, x, y, z, sse]);
     const only = this.only;
     if (only === undefined) {
       const face = faceOf(x, y, z);
@@ -262,19 +259,18 @@ export class FeatureTree {
     i: number,
     j: number,
   ): void {
-    const { pending } = this.nodes;
     const first = node * NODE_DOUBLES;
     for (let d = 0; d < NODE_DOUBLES; d++) {
-      pending[d] = from.features[first + d] as number;
+      PENDING[d] = from.features[first + d] as number;
     }
-    const x = pending[1] as number;
-    const y = pending[2] as number;
-    const z = pending[3] as number;
+    const x = PENDING[1] as number;
+    const y = PENDING[2] as number;
+    const z = PENDING[3] as number;
     const leafI = leafIndex(clampToFace(uOnFace(face, x, y, z)));
     const leafJ = leafIndex(clampToFace(vOnFace(face, x, y, z)));
     const own = MAX_LEVEL - level;
     if (faceOf(x, y, z) === face && leafI >> own === i && leafJ >> own === j) {
-      const shift = shiftAround(leafI, leafJ, own, ballRadius(pending[0] as number, pending[4] as number));
+      const shift = shiftAround(leafI, leafJ, own, ballRadius(PENDING[0] as number, PENDING[4] as number));
       this.place(face, leafI, leafJ, MAX_LEVEL - shift);
     } else {
       this.place(face, i << own, j << own, level);

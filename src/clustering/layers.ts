@@ -1,4 +1,4 @@
-import { FACES, FeatureNodes, NODE_DOUBLES, type Quadtree } from './feature-nodes.ts';
+import { FACES, FeatureNodes, NODE_DOUBLES, PENDING, type Quadtree } from './feature-nodes.ts';
 import type { TreeRoot } from './feature-tree-format.ts';
 import type { FeatureTree } from './feature-tree.ts';
 import { mergeFeature } from './merge-feature.ts';
@@ -104,7 +104,7 @@ function overlay(
   let own = node;
   if (own === 0) {
     into.ensureRoom(Infinity);
-    into.pending.fill(0);
+    PENDING.fill(0);
     own = into.create();
   }
   // One of weight 0 takes any.

@@ -78,15 +78,13 @@ function namesIn(head: Uint8Array): readonly string[] {
 }
 
 export function encodePane({ earliest, latest, rows, timeSum, tree }: Pane): Uint8Array {
-  const encoded = tree.encode();
-  const bytes = new Uint8Array(PANE_BYTES + encoded.length);
+  const bytes = tree.encode(PANE_BYTES);
   const view = new DataView(bytes.buffer);
   bytes[0] = FORMAT_VERSION;
   view.setFloat64(8, rows, true);
   view.setFloat64(16, earliest, true);
   view.setFloat64(24, latest, true);
   view.setFloat64(32, timeSum, true);
-  bytes.set(encoded, PANE_BYTES);
   return bytes;
 }
 
