@@ -38,6 +38,9 @@ export interface TableEntry {
   readonly value: Uint8Array;
 }
 
+/** Whether the caller has what this entry says already; the bytes are valid only until it returns. */
+export type IsKnown = (key: string, value: Uint8Array) => boolean;
+
 /** Why a topic exists; decides retention (`log`) or compaction (`table`). */
 export interface TopicSpec {
   readonly name: string;
@@ -108,8 +111,16 @@ export interface Broker {
    */
   refreshTable(table: string, partition: number): Promise<void>;
 
-  /** All live entries of one table partition as last refreshed, in ascending order of their keys. */
-  tableEntries(table: string, partition: number, prefix?: string): AsyncIterable<TableEntry>;
+  /**
+   * All live entries of one table partition as last refreshed, in ascending order of their keys, without those that
+   * are known: what is not given is not copied.
+   */
+  tableEntries(
+    table: string,
+    partition: number,
+    prefix?: string,
+    isKnown?: IsKnown,
+  ): AsyncIterable<TableEntry>;
 
   /** One live entry as last refreshed; the bytes are the caller's own. */
   tableGet(table: string, partition: number, key: string): Promise<Uint8Array | undefined>;

@@ -43,9 +43,14 @@ export interface StoredForm {
   revisionOf(part: Uint8Array): PartRevision | undefined;
   /**
    * The rows as a model reads them, in ascending order of time.
+   * @param unread what is known of a part that is not among these: never the first
    * @throws SummaryFormatError when the parts are damaged, of an unknown version, or not all there.
    */
-  panesOf(parts: Parts, once: Once): { readonly region: number; readonly panes: readonly ModelPane[] };
+  panesOf(
+    parts: Parts,
+    once: Once,
+    unread?: (part: string) => ModelPane | undefined,
+  ): { readonly region: number; readonly panes: readonly ModelPane[] };
 }
 
 /** What a region keeps of its rows, and how. */
@@ -70,11 +75,14 @@ const SUMMARY_FORM: StoredForm = {
     return { region, watermark, others: panes };
   },
   revisionOf,
-  panesOf: (parts, once) => {
-    const { head, panes } = decodeParts(parts, (name, bytes, root) =>
-      once(name, revisionOf(bytes), (spare) =>
-        decodePane(name, bytes, root, spare?.tree instanceof FeatureTree ? spare.tree : undefined),
-      ),
+  panesOf: (parts, once, unread) => {
+    const { head, panes } = decodeParts<ModelPane>(
+      parts,
+      (name, bytes, root) =>
+        once(name, revisionOf(bytes), (spare) =>
+          decodePane(name, bytes, root, spare?.tree instanceof FeatureTree ? spare.tree : undefined),
+        ),
+      unread,
     );
     return { region: head.region, panes };
   },

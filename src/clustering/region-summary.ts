@@ -248,11 +248,13 @@ export class RegionSummary implements RegionState {
 /**
  * What is stored of a summary, without going on with it: as the aggregator reads it.
  * @param paneOf decodes a pane, or knows it from before.
+ * @param unread what is known of a pane whose part is missing.
  * @throws SummaryFormatError as `RegionSummary.decode` does.
  */
 export function decodeParts<P extends Pick<ModelPane, 'span' | 'rows' | 'latest'>>(
   parts: ReadonlyMap<string, Uint8Array>,
   paneOf: (name: string, bytes: Uint8Array, root: CellAddress) => P,
+  unread: (name: string) => P | undefined = () => undefined,
 ): {
   readonly head: SummaryHead;
   readonly panes: P[];
@@ -265,10 +267,11 @@ export function decodeParts<P extends Pick<ModelPane, 'span' | 'rows' | 'latest'
   const root = regionAddress(head.region, head.level);
   const panes = head.panes.map((name) => {
     const bytes = parts.get(name);
-    if (bytes === undefined) {
+    const pane = bytes === undefined ? unread(name) : paneOf(name, bytes, root);
+    if (pane === undefined) {
       throw new SummaryFormatError(`a region summary is damaged: its pane ${name} is missing`);
     }
-    return paneOf(name, bytes, root);
+    return pane;
   });
   if (!panes.every(({ span }, at) => at === 0 || follows(span, panes[at - 1]?.span))) {
     throw new SummaryFormatError('a region summary is damaged: its panes are not in their order');

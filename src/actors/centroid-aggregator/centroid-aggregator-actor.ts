@@ -397,7 +397,12 @@ class Aggregator {
     const { clock, signal } = this.#context;
     const epoch = (await unlessAborted(currentEpoch(broker, topics.settings), signal)).number;
     await refreshSummaries(broker, topics.regions, partitions, signal);
-    const { epochs, nextOffsets, summaries } = await committedSummaries(broker, topics.regions, partitions);
+    const { epochs, nextOffsets, summaries } = await committedSummaries(
+      broker,
+      topics.regions,
+      partitions,
+      decoded.knows(epoch),
+    );
     if ([...epochs].some((one) => one !== epoch)) {
       return undefined;
     }

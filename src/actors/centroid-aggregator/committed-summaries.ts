@@ -1,9 +1,9 @@
 import type { Broker } from '../../broker/broker.ts';
 import { decodeProgress, type PartitionProgress } from '../partition/progress.ts';
-import { SummaryParts } from '../partition/summary-chunks.ts';
+import { parseSummaryKey, SummaryParts } from '../partition/summary-chunks.ts';
 import { PROGRESS_KEY, SUMMARY_PREFIX } from '../topics.ts';
 import { unlessAborted } from '../unless-aborted.ts';
-import type { EncodedSummary } from './decoded-summaries.ts';
+import type { EncodedSummary, KnowsPart } from './decoded-summaries.ts';
 
 export interface CommittedSummaries {
   readonly summaries: readonly EncodedSummary[];
@@ -15,11 +15,13 @@ export interface CommittedSummaries {
 /**
  * The summaries as last committed, partition by partition, and the next offset of each. A partition
  * whose checkpoint moved while it was read is read again, so that its summaries belong together.
+ * @param knows parts that need not be read
  */
 export async function committedSummaries(
   broker: Broker,
   table: string,
   partitions: number,
+  knows: KnowsPart = () => false,
 ): Promise<CommittedSummaries> {
   const summaries: EncodedSummary[] = [];
   const nextOffsets: number[] = [];
@@ -27,7 +29,7 @@ export async function committedSummaries(
   for (let partition = 0; partition < partitions; partition++) {
     for (;;) {
       const before = await progressOf(broker, table, partition);
-      const read = await summariesOf(broker, table, partition);
+      const read = await summariesOf(broker, table, partition, knows);
       const after = await progressOf(broker, table, partition);
       if (after?.nextOffset === before?.nextOffset && after?.epoch === before?.epoch) {
         summaries.push(...read);
@@ -77,10 +79,29 @@ async function progressOf(
   return stored === undefined ? undefined : decodeProgress(stored);
 }
 
-async function summariesOf(broker: Broker, table: string, partition: number): Promise<EncodedSummary[]> {
+async function summariesOf(
+  broker: Broker,
+  table: string,
+  partition: number,
+  knows: KnowsPart,
+): Promise<EncodedSummary[]> {
   const parts = new SummaryParts();
-  for await (const { key, value } of broker.tableEntries(table, partition, SUMMARY_PREFIX)) {
+  const isKnown = (key: string, value: Uint8Array): boolean => {
+    const { chunk, part, token } = parseSummaryKey(key);
+    // The first chunk tells, and comes first.
+    if (chunk > 0 ? !parts.isKnown(token, part) : !knows(partition, token, part, value)) {
+      return false;
+    }
+    parts.addKnown(token, part);
+    return true;
+  };
+  for await (const { key, value } of broker.tableEntries(table, partition, SUMMARY_PREFIX, isKnown)) {
     parts.add(key, value);
   }
-  return Array.from(parts.regions(), ([token, stored]) => ({ partition, token, parts: stored }));
+  return Array.from(parts.regions(), ([token, stored, known]) => ({
+    partition,
+    token,
+    parts: stored,
+    known,
+  }));
 }

@@ -1,5 +1,5 @@
 import type { ModelPane, PlacedPane } from '../../clustering/model-time.ts';
-import { formOf } from '../../clustering/region-algorithm.ts';
+import { formOf, type Once, type StoredForm } from '../../clustering/region-algorithm.ts';
 import type { Steps } from '../../clustering/slices.ts';
 import type { PartRevision } from '../../clustering/summary-format.ts';
 
@@ -9,7 +9,12 @@ export interface EncodedSummary {
   readonly token: string;
   /** By their names, see `RegionState.parts`. */
   readonly parts: ReadonlyMap<string, Uint8Array>;
+  /** Names of parts that were not read, as `DecodedSummaries.knows` knows them. Default none. */
+  readonly known?: ReadonlySet<string>;
 }
+
+/** Whether a part of a summary, or its first bytes, need not be read: it is known what it says. */
+export type KnowsPart = (partition: number, token: string, part: string, bytes: Uint8Array) => boolean;
 
 interface Decoded {
   readonly revision: PartRevision;
@@ -28,6 +33,7 @@ interface Region {
 
 /** What is kept of a region. */
 interface Kept {
+  readonly form: StoredForm;
   /** Its first part, copied: what was read may be a view of much more. */
   readonly first: Uint8Array;
   /** By the name of the part. */
@@ -63,6 +69,20 @@ export class DecodedSummaries {
     this.#most = most;
   }
 
+  /** The parts that `decode` of this epoch would find unchanged: all but the first of each region. Until the next `decode`. */
+  knows(epoch: number): KnowsPart {
+    const kept: ReadonlyMap<string, Kept> = epoch === this.#epoch ? this.#kept : new Map();
+    return (partition, token, part, bytes) => {
+      const region = kept.get(keyOf(partition, token));
+      const known = region?.panes.get(part);
+      return (
+        known !== undefined &&
+        part !== region?.form.firstPart &&
+        isEqual(known.revision, region?.form.revisionOf(bytes))
+      );
+    };
+  }
+
   /** What was given last is used beyond the next call: it stays as it is. */
   lend(): void {
     this.#lentUpTo = this.#calls;
@@ -83,7 +103,7 @@ export class DecodedSummaries {
     const all = new Map<string, Kept>();
     let left = this.#most;
     for (const summary of summaries) {
-      const key = `${String(summary.partition)}/${summary.token}`;
+      const key = keyOf(summary.partition, summary.token);
       const { kept, region } = decoded(summary, before.get(key), left, call);
       left -= kept.bytes;
       all.set(key, kept);
@@ -103,49 +123,70 @@ interface Call {
   readonly lentUpTo: number;
 }
 
+function keyOf(partition: number, token: string): string {
+  return `${String(partition)}/${token}`;
+}
+
 /** A region's panes, of which no more than `most` bytes are kept. */
 function decoded(
-  { partition, parts }: EncodedSummary,
+  { known, partition, parts }: EncodedSummary,
   before: Kept | undefined,
   most: number,
   call: Call,
 ): { readonly region: Region; readonly kept: Kept } {
-  if (before?.whole !== undefined && before.bytes <= most && isUnchanged(before, parts)) {
+  if (before?.whole !== undefined && before.bytes <= most && isUnchanged(before, parts, known)) {
     return { region: before.whole, kept: before };
   }
   const form = formOf(parts);
   const keeping = new Map<string, Decoded>();
   let bytes = 0;
-  const { panes, region } = form.panesOf(parts, (name, revision, decode) => {
-    if (revision === undefined) {
-      return decode();
-    }
-    const known = before?.panes.get(name);
-    const isKnown = known !== undefined && isEqual(known.revision, revision);
-    const spare = known !== undefined && known.call > call.lentUpTo ? known.pane : undefined;
-    const one = isKnown ? known : measured(revision, decode(spare), call.number);
+  const keep = (name: string, one: Decoded): ModelPane => {
     if (bytes + one.bytes <= most) {
       bytes += one.bytes;
       keeping.set(name, one);
     }
     return one.pane;
-  });
+  };
+  const unread = (name: string): ModelPane | undefined => {
+    const one = known?.has(name) === true ? before?.panes.get(name) : undefined;
+    return one === undefined ? undefined : keep(name, one);
+  };
+  const read: Once = (name, revision, decode) => {
+    if (revision === undefined) {
+      return decode();
+    }
+    const last = before?.panes.get(name);
+    if (last !== undefined && isEqual(last.revision, revision)) {
+      return keep(name, last);
+    }
+    const spare = last !== undefined && last.call > call.lentUpTo ? last.pane : undefined;
+    return keep(name, measured(revision, decode(spare), call.number));
+  };
+  const { panes, region } = form.panesOf(parts, read, unread);
   const now = { region, partition, panes: panes.map((pane) => ({ region, partition, pane })) };
   const whole = keeping.size === panes.length ? now : undefined;
   const first = (parts.get(form.firstPart) as Uint8Array).slice();
-  return { region: now, kept: { first, panes: keeping, bytes, whole } };
+  return { region: now, kept: { form, first, panes: keeping, bytes, whole } };
 }
 
 /** Whether the parts are those that all panes of a region were decoded of. */
-function isUnchanged({ first, panes }: Kept, parts: EncodedSummary['parts']): boolean {
-  const form = formOf(parts);
+function isUnchanged(
+  { first, form, panes }: Kept,
+  parts: EncodedSummary['parts'],
+  known: EncodedSummary['known'],
+): boolean {
+  if (formOf(parts) !== form) {
+    return false;
+  }
   if (Buffer.compare(first, parts.get(form.firstPart) as Uint8Array) !== 0) {
     return false;
   }
   for (const [name, { revision }] of panes) {
-    const part = parts.get(name);
-    if (part === undefined || !isEqual(revision, form.revisionOf(part))) {
-      return false;
+    if (known?.has(name) !== true) {
+      const part = parts.get(name);
+      if (part === undefined || !isEqual(revision, form.revisionOf(part))) {
+        return false;
+      }
     }
   }
   return true;

@@ -17,6 +17,7 @@ import type {
   Membership,
   OwnershipClaim,
   PartitionReader,
+  IsKnown,
   TableEntry,
   TopicSpec,
   Writer,
@@ -273,16 +274,26 @@ class LmdbBroker implements EmbeddedBroker {
     return Promise.resolve();
   }
 
-  async *tableEntries(table: string, partition: number, prefix = ''): AsyncGenerator<TableEntry> {
+  async *tableEntries(
+    table: string,
+    partition: number,
+    prefix = '',
+    isKnown?: IsKnown,
+  ): AsyncGenerator<TableEntry> {
     this.#checkOpen();
     const id = this.#catalog.tableId(table, partition);
-    const { entries, done } = this.#store.snapshot(entryRange(id, partition, prefix));
+    const isPeek = isKnown !== undefined;
+    const { entries, done } = this.#store.snapshot(entryRange(id, partition, prefix), isPeek);
     try {
       let bytes = 0;
       let count = 0;
       for (const { key, value } of entries) {
-        yield { key: entryNameOf(key), value };
-        bytes += value.byteLength;
+        const name = entryNameOf(key);
+        const size = value.byteLength;
+        if (isKnown?.(name, value) !== true) {
+          yield { key: name, value: isPeek ? value.slice() : value };
+        }
+        bytes += size;
         count++;
         if (bytes >= RESTORE_SLICE_BYTES || count >= RESTORE_SLICE_ENTRIES) {
           await new Promise((next) => setImmediate(next));

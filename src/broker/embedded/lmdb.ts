@@ -13,7 +13,7 @@
  *   around it (the disk's setting) and drive out pages still needed: hence `noReadAhead`. Its price: a
  *   backlog that is not cached, as after a reboot, is read page by page.
  */
-import { open, type RootDatabase } from 'lmdb';
+import { open, type RootDatabase, type Transaction } from 'lmdb';
 import { BrokerError } from '../errors.ts';
 import type { KeyRange } from './keys.ts';
 
@@ -45,8 +45,14 @@ export interface OrderedStore {
   /** The value, valid until the next call of any method. */
   get(key: Uint8Array): Uint8Array | undefined;
   keys(range: KeyRange): Iterable<Uint8Array>;
-  /** The entries at one moment; keys and values are copies. `done` must be called. */
-  snapshot(range: KeyRange): { readonly entries: Iterable<StoreEntry>; readonly done: () => void };
+  /**
+   * The entries at one moment; keys and values are copies. With `peek` a value is none, but valid only until the next
+   * entry, or call of any method. `done` must be called.
+   */
+  snapshot(
+    range: KeyRange,
+    peek?: boolean,
+  ): { readonly entries: Iterable<StoreEntry>; readonly done: () => void };
   /**
    * All or nothing. Resolves when visible; `flushed` when on stable storage. The bytes must not change
    * until then.
@@ -92,11 +98,10 @@ export function openOrderedStore(options: OrderedStoreOptions): OrderedStore {
   return {
     get: (key) => exactly(db.getBinaryFast(key)),
     keys: (range) => db.getKeys({ start: range.start, end: range.end }),
-    snapshot: (range) => {
+    snapshot: ({ end, start }, peek = false) => {
       const transaction = db.useReadTransaction();
-      const entries = db.getRange({ start: range.start, end: range.end, transaction });
       return {
-        entries,
+        entries: peek ? peeked(db, { start, end }, transaction) : db.getRange({ start, end, transaction }),
         done: () => {
           transaction.done();
         },
@@ -122,6 +127,23 @@ export function openOrderedStore(options: OrderedStoreOptions): OrderedStore {
 /** lmdb-js shortens its one read buffer by overriding `length`, which typed-array methods ignore. */
 function exactly(bytes: Uint8Array | undefined): Uint8Array | undefined {
   return bytes === undefined ? undefined : new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.length);
+}
+
+interface BinaryReads {
+  getBinaryFast(key: Uint8Array, options: { readonly transaction: Transaction }): Uint8Array | undefined;
+}
+
+/** What no caller keeps is not copied. */
+function* peeked(
+  db: RootDatabase<Uint8Array, Uint8Array>,
+  { end, start }: KeyRange,
+  transaction: Transaction,
+): Iterable<StoreEntry> {
+  for (const key of db.getKeys({ start, end, transaction })) {
+    // It is there: the keys are those of the same moment. (The types know of no options; the function does.)
+    const value = (db as unknown as BinaryReads).getBinaryFast(key, { transaction });
+    yield { key, value: exactly(value) as Uint8Array };
+  }
 }
 
 async function write(

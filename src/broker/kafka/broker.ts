@@ -8,6 +8,7 @@ import type {
   Membership,
   OwnershipClaim,
   PartitionReader,
+  IsKnown,
   TableEntry,
   TopicSpec,
   Writer,
@@ -252,10 +253,19 @@ class KafkaBroker implements Broker {
     await this.#tables.refresh(table, partition);
   }
 
-  async *tableEntries(table: string, partition: number, prefix = ''): AsyncGenerator<TableEntry> {
+  async *tableEntries(
+    table: string,
+    partition: number,
+    prefix = '',
+    isKnown?: IsKnown,
+  ): AsyncGenerator<TableEntry> {
     this.#checkOpen();
     this.#check(table, 'table', partition);
-    yield* this.#tables.entries(table, partition, prefix);
+    for await (const entry of this.#tables.entries(table, partition, prefix)) {
+      if (isKnown?.(entry.key, entry.value) !== true) {
+        yield entry;
+      }
+    }
   }
 
   async tableGet(table: string, partition: number, key: string): Promise<Uint8Array | undefined> {

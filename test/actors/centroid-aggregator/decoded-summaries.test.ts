@@ -3,6 +3,7 @@ import fc from 'fast-check';
 import {
   DecodedSummaries,
   type EncodedSummary,
+  type KnowsPart,
 } from '../../../src/actors/centroid-aggregator/decoded-summaries.ts';
 import { FeatureTree } from '../../../src/clustering/feature-tree.ts';
 import { SummaryFormatError } from '../../../src/clustering/features.ts';
@@ -54,6 +55,13 @@ class Partition {
 const afresh = (stored: readonly EncodedSummary[]): readonly PlacedPane[] =>
   finish(new DecodedSummaries(0).decode(stored));
 
+/** As they are read by one who knows some of their parts. */
+const withoutKnown = (stored: readonly EncodedSummary[], knows: KnowsPart): EncodedSummary[] =>
+  stored.map(({ partition, parts, token }) => {
+    const known = new Set([...parts].filter((one) => knows(partition, token, ...one)).map(([name]) => name));
+    return { partition, token, parts: new Map([...parts].filter(([name]) => !known.has(name))), known };
+  });
+
 const contents = (panes: readonly PlacedPane[]): unknown[] =>
   panes.map(({ pane, partition, region }) => {
     const features: number[][] = [];
@@ -75,7 +83,7 @@ describe('summaries that were decoded before', () => {
       { minLength: 2, maxLength: 6 },
     );
     fc.assert(
-      fc.property(turns, fc.constantFrom(undefined, 0, 9_000), (all, most) => {
+      fc.property(turns, fc.constantFrom(undefined, 0, 9_000), fc.boolean(), (all, most, unread) => {
         const partitions = [new Partition(0), new Partition(1)];
         const decoded = new DecodedSummaries(most);
         let before: LiveModel | undefined;
@@ -84,7 +92,7 @@ describe('summaries that were decoded before', () => {
         for (const { partition, regions, rows, seed } of all) {
           partitions[partition]?.count(rows, seed, regions);
           const stored = partitions.flatMap((one) => one.stored());
-          const panes = finish(decoded.decode(stored));
+          const panes = finish(decoded.decode(unread ? withoutKnown(stored, decoded.knows(0)) : stored));
           expect(contents(panes)).to.deep.equal(contents(afresh(stored)));
           const now = model(panes);
           expect(now).to.deep.equal(model(afresh(stored)));
@@ -143,6 +151,35 @@ describe('summaries that were decoded before', () => {
     expect(second.filter(({ region }) => region === 0).length).to.be.above(changed.length);
     expect(second.every(({ pane }) => (first.get(pane) ?? pane.rows) === pane.rows)).to.equal(true);
     expect(second).to.have.length.above(20);
+  });
+
+  it('need not be read: all but the first part of each region and what has changed', () => {
+    const partition = new Partition(0);
+    partition.count(400, 1);
+    const decoded = new DecodedSummaries();
+    const partsOf = (stored: readonly EncodedSummary[]): readonly string[] =>
+      stored.flatMap(({ parts, token }) => [...parts.keys()].map((name) => `${token} ${name}`));
+    const first = partition.stored();
+    expect(partsOf(withoutKnown(first, decoded.knows(0)))).to.deep.equal(partsOf(first));
+    finish(decoded.decode(first));
+    const heads = partsOf(first).filter((name) => name.endsWith(' head'));
+    expect(heads).to.have.length(first.length);
+    expect(partsOf(withoutKnown(first, decoded.knows(0)))).to.deep.equal(heads);
+    // Of another epoch nothing is known.
+    expect(partsOf(withoutKnown(first, decoded.knows(1)))).to.deep.equal(partsOf(first));
+    partition.count(30, 2, 1);
+    const changed = partsOf(withoutKnown(partition.stored(), decoded.knows(0))).filter(
+      (name) => !heads.includes(name),
+    );
+    expect(changed).to.have.length.above(0);
+    expect(changed.every((name) => name.startsWith('0 '))).to.equal(true);
+    // A part that is not there and was not known is missing, whoever says so.
+    const never = partition.stored().map(({ parts, ...one }) => ({
+      ...one,
+      parts: new Map([...parts].filter(([name]) => name === 'head')),
+      known: new Set(parts.keys()),
+    }));
+    expect(() => finish(new DecodedSummaries().decode(never))).to.throw(SummaryFormatError, 'is missing');
   });
 
   it('are not kept where they would take too much, nor when they are gone', () => {

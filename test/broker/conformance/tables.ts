@@ -44,6 +44,34 @@ export function tableTests(scene: Scene): void {
       expect(await entries(1)).to.deep.equal([['a', 'other partition']]);
     });
 
+    it('are given without what the caller knows, which is shown every entry once, in order', async () => {
+      const values = new Map(
+        Array.from({ length: 40 }, (_, at) => [`k/${String(10 + at)}`, `${'v'.repeat(at)}${String(at)}`]),
+      );
+      values.set('k/7', 'w'.repeat(LARGE));
+      const transaction = (await scene.broker.openWriter('w')).begin();
+      for (const [key, value] of values) {
+        transaction.put(scene.table, 0, key, Buffer.from(value));
+      }
+      transaction.put(scene.table, 0, 'other', Buffer.from('of another prefix'));
+      await transaction.commit();
+      const shown: [string, string | null][] = [];
+      const isKnown = (key: string, value: Uint8Array): boolean => {
+        shown.push([key, text(value)]);
+        return Number(key.slice(2)) % 3 === 0;
+      };
+      const given: [string, Uint8Array][] = [];
+      for await (const { key, value } of scene.broker.tableEntries(scene.table, 0, 'k/', isKnown)) {
+        given.push([key, value]);
+      }
+      const all = [...values].sort(([a], [b]) => (a < b ? -1 : 1));
+      expect(shown).to.deep.equal(all);
+      // Looked at when all were read: what was given is not what is overwritten.
+      expect(given.map(([key, value]) => [key, text(value)])).to.deep.equal(
+        all.filter(([key]) => Number(key.slice(2)) % 3 !== 0),
+      );
+    });
+
     it('are restored after many updates and removals, by whichever writer', async () => {
       const model = new Map<string, string>();
       const writers = [await scene.broker.openWriter('w'), await (await scene.beside()).openWriter('x')];
