@@ -19,6 +19,8 @@ export type KnowsPart = (partition: number, token: string, part: string, bytes: 
 interface Decoded {
   readonly revision: PartRevision;
   readonly pane: ModelPane;
+  /** It, and whose it is. */
+  placed: PlacedPane | undefined;
   /** Memory that it takes. */
   readonly bytes: number;
   /** In which call it was decoded. */
@@ -163,8 +165,12 @@ function decoded(
     return keep(name, measured(revision, decode(spare), call.number));
   };
   const { panes, region } = form.panesOf(parts, read, unread);
-  const now = { region, partition, panes: panes.map((pane) => ({ region, partition, pane })) };
-  const whole = keeping.size === panes.length ? now : undefined;
+  const isWhole = keeping.size === panes.length;
+  const placed = isWhole
+    ? Array.from(keeping.values(), (one) => (one.placed ??= { region, partition, pane: one.pane }))
+    : panes.map((pane) => ({ region, partition, pane }));
+  const now = { region, partition, panes: placed };
+  const whole = isWhole ? now : undefined;
   const first = (parts.get(form.firstPart) as Uint8Array).slice();
   return { region: now, kept: { form, first, panes: keeping, bytes, whole } };
 }
@@ -193,7 +199,7 @@ function isUnchanged(
 }
 
 function measured(revision: PartRevision, pane: ModelPane, call: number): Decoded {
-  return { revision, pane, bytes: pane.tree.memoryBytes, call };
+  return { revision, pane, placed: undefined, bytes: pane.tree.memoryBytes, call };
 }
 
 function isEqual({ limit, rows }: PartRevision, other: PartRevision | undefined): boolean {
