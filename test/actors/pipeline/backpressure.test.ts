@@ -41,7 +41,11 @@ function rowsInFlight(pipeline: Pipeline): number {
 /** What is in flight is `rows`, stays so, and is told the same by rows, bytes and budget. */
 async function expectExactly(pipeline: Pipeline, rows: number): Promise<void> {
   const [connection] = await regionConnections(pipeline);
-  await until(`${String(rows)} rows in flight`, () => rowsInFlight(pipeline) >= rows);
+  // It asks for more only when it has read on: the last row is in flight a moment before that.
+  await until(
+    `${String(rows)} rows in flight, and the partition waiting`,
+    () => rowsInFlight(pipeline) >= rows && connection?.waiting === 1,
+  );
   for (const waitMs of [0, WHILE_MS]) {
     await sleep(waitMs);
     expect(connection?.depth).to.deep.equal({ rows, bytes: rows * ROW_BYTES });
