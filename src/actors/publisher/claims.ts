@@ -208,7 +208,7 @@ export class FileClaims {
   }
 
   async #putFailed(entry: LedgerEntry, before: LedgerEntry | undefined): Promise<void> {
-    this.#own.stats.filesFailed++;
     await this.#own.put(entry, before);
+    this.#own.stats.filesFailed++;
   }
 }
