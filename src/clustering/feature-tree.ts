@@ -55,7 +55,11 @@ export class FeatureTree {
    * @param state what it goes on from; by default it is empty, with room for a few features
    * @throws RangeError when the limit is no integer in [MIN_FEATURE_LIMIT, MAX_FEATURE_LIMIT].
    */
-  constructor(root: TreeRoot, limit: number, state: Partial<TreeState> = {}) {
+  constructor(
+    root: TreeRoot,
+    limit: number,
+    state: Partial<Pick<TreeState, 'nodes' | 'roots' | 'threshold'>> = {},
+  ) {
     this.root = root;
     this.most = checkedLimit(limit);
     this.roots = state.roots ?? new Int32Array(FACES);

@@ -62,7 +62,7 @@ const LEAST_REACH_KM = 1;
  * Where k is to be chosen from a range it is as it was, until a candidate with another one is clearly better
  * (`followK`).
  * @param cache what the live models before have found out about the same trees; after the first, long one it is filled
- * at once, and the way that the second will go is gone: the engine has compiled it by then
+ * at once, so that the second need not do that
  * @throws RangeError when the sources are not in strictly ascending (region, partition, pane) order.
  */
 export function* liveModelSteps(
@@ -84,7 +84,7 @@ export function* liveModelSteps(
   const flows = before === undefined ? [] : yield* flowsOf(features.coarse, before, centersOf(model));
   const { events, ids, live } = yield* succeed(before, model.clusters, flows);
   if (before === undefined && cache !== undefined) {
-    yield* modelOf(yield* liveFeatures(sources, options, cache), k, found);
+    yield* liveFeatures(sources, options, cache);
   }
   const clusters = model.clusters.map((cluster, index) => ({ ...cluster, id: ids[index] as number }));
   return {

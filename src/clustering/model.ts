@@ -59,8 +59,8 @@ const UNIT_ROUNDING = 1e-15;
 
 /**
  * A live model does not go into a cell on a border between clusters where the SSE of its rows is no more than this share
- * of what a feature of the search costs on average. There are fewer such cells than features of the search, so the
- * bounds become wider by less than some thousandths of the cost, and it takes half the time.
+ * of what a feature of the search costs on average. There are about as many such cells as features of the search at most,
+ * so the bounds become wider by some thousandths of the cost at most, and it takes half the time.
  */
 const FINE = 1e-3;
 

@@ -136,10 +136,15 @@ function decoded(
   most: number,
   call: Call,
 ): { readonly region: Region; readonly kept: Kept } {
-  if (before?.whole !== undefined && before.bytes <= most && isUnchanged(before, parts, known)) {
+  const form = formOf(parts);
+  if (
+    before?.whole !== undefined &&
+    before.form === form &&
+    before.bytes <= most &&
+    isUnchanged(before, parts, known)
+  ) {
     return { region: before.whole, kept: before };
   }
-  const form = formOf(parts);
   const keeping = new Map<string, Decoded>();
   let bytes = 0;
   const keep = (name: string, one: Decoded): ModelPane => {
@@ -181,9 +186,6 @@ function isUnchanged(
   parts: EncodedSummary['parts'],
   known: EncodedSummary['known'],
 ): boolean {
-  if (formOf(parts) !== form) {
-    return false;
-  }
   if (Buffer.compare(first, parts.get(form.firstPart) as Uint8Array) !== 0) {
     return false;
   }
