@@ -31,6 +31,7 @@ export class PartitionLog {
   #committed: PartitionState = { next: 0, consumed: 0 };
   #staged: PartitionState = { next: 0, consumed: 0 };
   #unconsumedBytes = 0;
+  #removing = 0;
   readonly #waiters = new Set<() => void>();
 
   constructor(topic: string, topicId: number, partition: number) {
@@ -102,8 +103,25 @@ export class PartitionLog {
     this.#recount();
   }
 
+  /** The `count` oldest batches are being removed: the store may have forgotten them before the index does. */
+  remove(count: number): void {
+    const last = this.index.at(count - 1);
+    this.#removing = last === undefined ? 0 : last.base + last.count;
+  }
+
+  /** They were not. */
+  kept(): void {
+    this.#removing = 0;
+  }
+
+  /** Batches below this offset may be gone. */
+  get removing(): number {
+    return this.#removing;
+  }
+
   /** The `count` oldest batches were removed. */
   removed(count: number): void {
+    this.#removing = 0;
     for (let left = count; left > 0; left--) {
       this.index.shift();
     }

@@ -128,6 +128,10 @@ export class EmbeddedReader implements PartitionReader {
 
   #load(head: BatchHead): void {
     const stored = this.#store.get(batchKey(this.#log.topicId, this.#log.partition, head));
+    if (stored === undefined && head.base < this.#log.removing) {
+      // As if it had been removed before this read.
+      return;
+    }
     if (stored?.byteLength !== head.bytes) {
       throw new StoreUnusableError(
         `${this.topic}-${String(this.partition)}: the batch at offset ${String(head.base)} is missing or cut; the ` +

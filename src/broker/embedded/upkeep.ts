@@ -22,6 +22,7 @@ export class RemoveBatches implements Work {
           group.remove(batchKey(log.topicId, log.partition, head));
         }
       }
+      log.remove(count);
     }
   }
 
@@ -32,7 +33,9 @@ export class RemoveBatches implements Work {
   }
 
   rolledBack(): void {
-    // Nothing was assumed: the index forgets only what was removed.
+    for (const { log } of this.#removals) {
+      log.kept();
+    }
   }
 }
 
