@@ -40,6 +40,8 @@ export interface SeenPartition extends Omit<PartitionSample, 'behindSince'> {
 export const LOOK_EVERY_MS = 500;
 /** A timer may come so late on a busy machine without anything standing still. */
 const LATE_MS = 2_000;
+/** But not where so short a time decides: a stall is one from this share of it on. */
+const LATE_SHARE = 0.25;
 /** Of the stalls of so long the longest is told. */
 const STALL_TOLD_MS = 60_000;
 /** The broker is asked again so long after it answered. */
@@ -69,10 +71,10 @@ export class HealthMonitor implements Health {
 
   /** To be called every `LOOK_EVERY_MS`. */
   look(): void {
-    const { actors, clock, paused } = this.#ports;
+    const { actors, clock, limits, paused } = this.#ports;
     const now = clock.monotonic();
     const stoodStill = now - this.#lookedAt - LOOK_EVERY_MS;
-    if (stoodStill > LATE_MS) {
+    if (stoodStill > Math.min(LATE_MS, LATE_SHARE * limits.stuckAfterMs)) {
       this.#stoodStillUntil = now;
       const told = this.#stall;
       if (told === undefined || stoodStill >= told.ms || now - told.endedAt > STALL_TOLD_MS) {

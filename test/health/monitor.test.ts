@@ -2,7 +2,7 @@ import { expect } from 'chai';
 import { HealthMonitor, LOOK_EVERY_MS } from '../../src/health/monitor.ts';
 
 /** A monitor on a clock and a broker that the test moves. */
-function monitored() {
+function monitored(stuckAfterMs = 20_000) {
   let now = 0;
   let answer: (() => void) | undefined;
   let asked = 0;
@@ -11,7 +11,7 @@ function monitored() {
   const ends = new Map([[0, 0]]);
   const monitor = new HealthMonitor({
     clock: { monotonic: () => now },
-    limits: { stuckAfterMs: 20_000, brokerTimeoutMs: 10_000 },
+    limits: { stuckAfterMs, brokerTimeoutMs: 10_000 },
     askBroker: () => {
       asked++;
       return new Promise((resolve) => {
@@ -116,5 +116,18 @@ describe('the health monitor', () => {
     standStill(30_000);
     expect(monitor.stuck()).to.deep.equal([]);
     expect(monitor.healthz().reasons).to.deep.equal(['the event loop stood still for 30 s, until 0 s ago']);
+  });
+
+  it('takes nobody for stuck who stood still with everything, however little makes one stuck', async () => {
+    const { answer, monitor, partition, pass, standStill } = monitored(1_000);
+    pass(1_000);
+    await answer();
+    partition.turnedAt = 1_000;
+    pass(500);
+    // Neither has stood still for a second, and both together for longer.
+    standStill(900);
+    expect(monitor.stuck()).to.deep.equal([]);
+    pass(1_000);
+    expect(monitor.stuck().map((stuck) => stuck.partition)).to.deep.equal([0]);
   });
 });
