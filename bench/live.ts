@@ -34,7 +34,7 @@ import { searchCenters } from '../src/clustering/kmeans.ts';
 import { type LiveModel, liveModelSteps } from '../src/clustering/live-model.ts';
 import { centersOf, modelOf } from '../src/clustering/model.ts';
 import { liveFeatures } from '../src/clustering/model-features.ts';
-import { sourcesAt } from '../src/clustering/model-time.ts';
+import { sourcesAt, sourceSteps } from '../src/clustering/model-time.ts';
 import { paneGrid } from '../src/clustering/panes.ts';
 import { createRandom } from '../src/clustering/random.ts';
 import { RegionSummary } from '../src/clustering/region-summary.ts';
@@ -116,7 +116,7 @@ const decoded = new DecodedSummaries();
 const cache = new LayerCache();
 const summaries = new Map<number, RegionSummary>();
 /** As they stand in the table, by name and revision: a checkpoint writes those parts that have changed. */
-const stored = new Map<number, ReadonlyMap<string, StoredPart>>();
+const stored = new Map<number, Map<string, StoredPart>>();
 let foldedMs = 0;
 /** Of the stream; by it goes the time. */
 let rowsGone = 0;
@@ -148,7 +148,8 @@ function fold({ atOnce = false, count, regions }: Rows): void {
   const { time, x, y, z } = grouped;
   const begun = processorMs();
   let from = 0;
-  for (const [region, to] of ends.entries()) {
+  for (let region = 0; region < ends.length; region++) {
+    const to = ends[region] as number;
     if (to > from && (regions?.has(region) ?? true)) {
       const summary = summaries.get(region) ?? RegionSummary.empty(region, LEVEL, KEPT);
       summaries.set(region, summary);
@@ -163,13 +164,15 @@ function fold({ atOnce = false, count, regions }: Rows): void {
 function groupByRegion(count: number): Int32Array {
   const regions = drawn.region.subarray(0, count);
   const next = new Int32Array(regionCount(LEVEL) + 1);
-  for (const region of regions) {
+  for (let at = 0; at < count; at++) {
+    const region = regions[at] as number;
     next[region + 1] = (next[region + 1] as number) + 1;
   }
   for (let region = 1; region < next.length; region++) {
     next[region] = (next[region] as number) + (next[region - 1] as number);
   }
-  for (const [at, region] of regions.entries()) {
+  for (let at = 0; at < count; at++) {
+    const region = regions[at] as number;
     const to = next[region] as number;
     next[region] = to + 1;
     grouped.x[to] = drawn.x[at] as number;
@@ -181,14 +184,21 @@ function groupByRegion(count: number): Int32Array {
 
 function checkpoint(): readonly EncodedSummary[] {
   return Array.from(summaries, ([region, summary]) => {
-    const before = stored.get(region);
-    const parts = new Map<string, StoredPart>();
-    for (const { encode, name, revision } of summary.parts()) {
-      const known = before?.get(name);
-      parts.set(name, known?.revision === revision ? known : { revision, bytes: encode() });
+    const table = stored.get(region) ?? new Map<string, StoredPart>();
+    stored.set(region, table);
+    const parts = summary.parts();
+    for (const { encode, name, revision } of parts) {
+      if (table.get(name)?.revision !== revision) {
+        table.set(name, { revision, bytes: encode() });
+      }
     }
-    stored.set(region, parts);
-    return { partition: 0, ...read(String(region), parts) };
+    if (table.size > parts.length) {
+      const names = new Set(parts.map(({ name }) => name));
+      for (const gone of [...table.keys()].filter((name) => !names.has(name))) {
+        table.delete(gone);
+      }
+    }
+    return { partition: 0, ...read(String(region), table) };
   });
 }
 
@@ -249,7 +259,7 @@ function* update(
   before: LiveModel,
   search: BackgroundSearch,
 ): Steps<LiveModel> {
-  const { sources } = sourcesAt(yield* decoded.decode(encoded), {});
+  const { sources } = yield* sourceSteps(yield* decoded.decode(encoded), {});
   return yield* liveModelSteps(sources, model, before.live, search.found, cache);
 }
 

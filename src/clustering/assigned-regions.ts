@@ -53,7 +53,7 @@ export function* assignRegions(
   const { features, nearest } = assigning;
   return {
     features: features.columns,
-    nearest: Int32Array.from(nearest),
+    nearest: new Int32Array(nearest),
     bounds: widened(total, regions.length),
   };
 }
@@ -69,7 +69,7 @@ class Assigning {
   readonly #effort: Effort;
   readonly #sseBound: number;
   readonly #walk = new CellWalk();
-  #descent: Descent;
+  readonly #descent: Descent;
   #sums = { lower: 0, upper: 0, slack: 0 };
   /** Features of the regions before. */
   #before = 0;
@@ -86,7 +86,7 @@ class Assigning {
   }
 
   enter(region: LayeredRegion): void {
-    this.#descent = new Descent(this.#rivals);
+    this.#descent.begin();
     this.#sums = { lower: 0, upper: 0, slack: 0 };
     this.#before = this.features.count;
     this.#blur = region.blur;
@@ -113,9 +113,9 @@ class Assigning {
       const { cell } = walk;
       let left = descent.enter(cell);
       let feature = walk.whole;
-      if (left.length > 1 && (walk.whole[4] as number) > this.#sseBound && !walk.isLeaf) {
+      if (left.count > 1 && (walk.whole[4] as number) > this.#sseBound && !walk.isLeaf) {
         const inside = descent.inside();
-        if (inside.length === 1) {
+        if (inside.count === 1) {
           left = inside;
         } else {
           walk.descend();

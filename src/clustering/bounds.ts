@@ -1,7 +1,7 @@
 import type { CellAddress } from '../geo/s2.ts';
 import type { UnitVector } from '../geo/sphere.ts';
-import { CellRivals, Descent, type Patch } from './cell-rivals.ts';
-import { type Effort, greatestExcess, greatestExcessOfAny, type Lead, THOROUGH } from './excess.ts';
+import { CellRivals, type CenterSet, Descent, type Patch } from './cell-rivals.ts';
+import { type Effort, greatestExcess, greatestExcessOfAny, Leads, THOROUGH } from './excess.ts';
 import { OPERATIONS, ROUNDING } from './rounding.ts';
 import type { Steps } from './slices.ts';
 
@@ -53,8 +53,8 @@ export interface CostSource {
 
 /** Centers nearer to each other than this are one, and a feature's cost is not known better. */
 const UNDERFLOW = 1e-60;
-/** Distances between two yields: about a quarter of a millisecond, and ten times that before the engine compiles them. */
-export const DISTANCES_PER_STEP = 20_000;
+/** Distances between two yields: about an eighth of a millisecond, and ten times that before the engine compiles them. */
+export const DISTANCES_PER_STEP = 10_000;
 /** Squared chord of antipodes, and more than any row's to its nearest center inside the unit ball. */
 const FARTHEST = 4 * (1 + 1e-6);
 /** What a feature takes beside its distances, in distances. */
@@ -97,11 +97,12 @@ export function* costBoundsOf(
     return { lower: 0, upper: 0 };
   }
   const rivals = new CellRivals(centers);
+  const descent = new Descent(rivals);
   const sums = { lower: 0, upper: 0, slack: 0 };
   let features = 0;
   let step = DISTANCES_PER_STEP;
   for (const { factor = 1, tree } of sources) {
-    const descent = new Descent(rivals);
+    descent.begin();
     sums.slack += factor * FARTHEST * (tree.displaced ?? 0);
     for (const feature of tree.cellFeatures()) {
       const left = feature.cell === undefined ? rivals.everyone : descent.enter(feature.cell);
@@ -156,7 +157,7 @@ type Whereabouts = Pick<ConfinedFeature, 'cell' | 'doubt'> | Pick<ScatteredFeatu
 export function addFeature(
   sums: BoundSums,
   rivals: CellRivals,
-  left: Int32Array,
+  left: CenterSet,
   feature: Float64Array,
   { cell, doubt }: Whereabouts,
   factor: number,
@@ -170,7 +171,7 @@ export function addFeature(
   const drift = ERRORS[DRIFT] as number;
   const cost = weight * squared + sse;
   let saved = 0;
-  if (left.length > 1) {
+  if (left.count > 1) {
     saved =
       cell === undefined
         ? cost - leastAnywhere(weight, squared)
@@ -191,8 +192,8 @@ export function addFeature(
 const VALUES = new Float64Array(5);
 /** Of the feature that is being added: as an object's fields and as arguments the engine would box doubles. */
 const ERRORS = new Float64Array(3);
-/** Of the first lead over it: `below` and `most`. */
-const FIRST_LEAD = new Float64Array(2);
+/** Those over its own center. */
+const LEADS = new Leads();
 /** How far the mean may be from that of the rows. */
 const DRIFT = 0;
 /** The root of the SSE is at most this. */
@@ -229,7 +230,7 @@ function leastAnywhere(weight: number, squared: number): number {
 /** What a row saves at most, on average, by going to the nearest of `left` and not to `own`. */
 function mostSaved(
   rivals: CellRivals,
-  left: Int32Array,
+  left: CenterSet,
   own: number,
   weight: number,
   cell: CellAddress,
@@ -242,13 +243,12 @@ function mostSaved(
   const radius = doubt === undefined ? spread * Math.sqrt((weight - 1) / weight) : Infinity;
   const variance = (spread * spread) / weight;
   const squared = rivals.squared[own] as number;
-  let leads: Lead[] | undefined;
-  let first = -1;
+  LEADS.clear();
   let patch: Patch | undefined;
   let sum = 0;
   let worst = 0;
-  for (let one = 0; one < left.length; one++) {
-    const rival = left[one] as number;
+  for (let one = 0; one < left.count; one++) {
+    const rival = left.list[one] as number;
     const steep = 2 * rivals.apart(rival, own) * (1 + OPERATIONS * ROUNDING);
     if (steep < UNDERFLOW) {
       continue;
@@ -266,27 +266,17 @@ function mostSaved(
     if (most <= 0) {
       continue;
     }
-    if (first < 0) {
-      // Most have but this one.
-      first = rival;
-      FIRST_LEAD[0] = below;
-      FIRST_LEAD[1] = most;
-    } else {
-      leads ??= [
-        {
-          slope: rivals.slope(first, own),
-          below: FIRST_LEAD[0] as number,
-          most: FIRST_LEAD[1] as number,
-        },
-      ];
-      leads.push({ slope: rivals.slope(rival, own), below, most });
-    }
+    const at = LEADS.next();
+    const { doubles } = LEADS;
+    rivals.fillSlope(rival, own, doubles, at);
+    doubles[at + 3] = below;
+    doubles[at + 4] = most;
     sum += greatestExcess(below, steep * steep * variance, most);
     worst = Math.max(worst, wrong);
   }
-  if (leads !== undefined) {
-    rivals.distances += leads.length * EXCESS_WORK;
-    sum = Math.min(sum, greatestExcessOfAny(leads, variance, effort));
+  if (LEADS.count > 1) {
+    rivals.distances += LEADS.count * EXCESS_WORK;
+    sum = Math.min(sum, greatestExcessOfAny(LEADS, variance, effort));
   }
   return sum + worst;
 }

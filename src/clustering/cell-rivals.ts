@@ -12,14 +12,20 @@ const CORNERS = 4;
 const MIDDLE = 3 * CORNERS;
 const DEPTH = MIDDLE + 3;
 
+/** Some of the centers, at least one: the first `count` of the list are their indices, ascending. Filled again and again. */
+export interface CenterSet {
+  count: number;
+  readonly list: Int32Array;
+}
+
 /**
- * Which centers can be the nearest to a point of an S2 cell. Sets of centers are their indices, never none.
+ * Which centers can be the nearest to a point of an S2 cell.
  *
  * The *lead* of a center r over another center c at a point x is `|x - c|^2 - |x - r|^2`: positive where r
  * is the nearer one. It is linear in x, `2 x (r - c) + |c|^2 - |r|^2`, with the slope `2 |r - c|`.
  */
 export class CellRivals {
-  readonly everyone: Int32Array;
+  readonly everyone: CenterSet;
   /** How many distances, or what takes as long, were computed so far. */
   distances = 0;
   /** Squared distances of the point of the last `nearest`, by center. */
@@ -30,32 +36,34 @@ export class CellRivals {
   /** Of the cell that was looked at last. */
   readonly #patch = new Float64Array(DEPTH + 1);
   #patched: CellAddress | undefined;
-  /** Where those that are left are put together. */
-  readonly #left: Int32Array;
 
   constructor(centers: readonly UnitVector[]) {
-    this.everyone = Int32Array.from(centers.keys());
+    this.everyone = { count: centers.length, list: Int32Array.from(centers.keys()) };
     this.squared = new Float64Array(centers.length);
-    this.#left = new Int32Array(centers.length);
     this.#x = Float64Array.from(centers, ([x]) => x);
     this.#y = Float64Array.from(centers, ([, y]) => y);
     this.#z = Float64Array.from(centers, ([, , z]) => z);
   }
 
+  /** A set of none, with room for all. */
+  emptySet(): CenterSet {
+    return { count: 0, list: new Int32Array(this.everyone.count) };
+  }
+
   /** The first of `rivals` that is nearest to a point: x, y, z at `point[at]`. */
-  nearest(rivals: Int32Array, point: Float64Array, at: number): number {
+  nearest({ count, list }: CenterSet, point: Float64Array, at: number): number {
     const { squared } = this;
-    this.distances += rivals.length;
+    this.distances += count;
     const x = point[at] as number;
     const y = point[at + 1] as number;
     const z = point[at + 2] as number;
-    let nearest = rivals[0] as number;
+    let nearest = list[0] as number;
     let least = Infinity;
     const cx = this.#x;
     const cy = this.#y;
     const cz = this.#z;
-    for (let one = 0; one < rivals.length; one++) {
-      const rival = rivals[one] as number;
+    for (let one = 0; one < count; one++) {
+      const rival = list[one] as number;
       const dx = x - (cx[rival] as number);
       const dy = y - (cy[rival] as number);
       const dz = z - (cz[rival] as number);
@@ -78,34 +86,35 @@ export class CellRivals {
     return Math.sqrt(dx * dx + dy * dy + dz * dz);
   }
 
-  /** What the lead of `rival` over `own` grows by, per step in each direction. */
-  slope(rival: number, own: number): UnitVector {
-    return [
-      2 * ((this.#x[rival] as number) - (this.#x[own] as number)),
-      2 * ((this.#y[rival] as number) - (this.#y[own] as number)),
-      2 * ((this.#z[rival] as number) - (this.#z[own] as number)),
-    ];
+  /** What the lead of `rival` over `own` grows by, per step in each direction: x, y, z to `into[at]`. */
+  fillSlope(rival: number, own: number, into: Float64Array, at: number): void {
+    into[at] = 2 * ((this.#x[rival] as number) - (this.#x[own] as number));
+    into[at + 1] = 2 * ((this.#y[rival] as number) - (this.#y[own] as number));
+    into[at + 2] = 2 * ((this.#z[rival] as number) - (this.#z[own] as number));
   }
 
   /**
    * Those of `rivals` that can be the nearest of them to a point of a cell. (Kanungo et al.: An efficient
    * k-means clustering algorithm: analysis and implementation, PAMI 2002, with a cell in the place of a box.)
+   * @param spare takes them, unless all are left
    */
-  leftInCell(rivals: Int32Array, cell: CellAddress): Int32Array {
-    if (rivals.length === 1) {
+  leftInCell(rivals: CenterSet, cell: CellAddress, spare: CenterSet): CenterSet {
+    const { count, list } = rivals;
+    if (count === 1) {
       return rivals;
     }
     const patch = this.patchOf(cell);
     const own = this.nearest(rivals, patch, MIDDLE);
-    const left = this.#left;
-    let count = 0;
-    for (let one = 0; one < rivals.length; one++) {
-      const rival = rivals[one] as number;
+    const left = spare.list;
+    let found = 0;
+    for (let one = 0; one < count; one++) {
+      const rival = list[one] as number;
       if (rival === own || this.greatestLead(rival, own, patch) > 0) {
-        left[count++] = rival;
+        left[found++] = rival;
       }
     }
-    return count === rivals.length ? rivals : left.slice(0, count);
+    spare.count = found;
+    return found === count ? rivals : spare;
   }
 
   /** The same as `patchOf`, until it is asked for another cell. */
@@ -152,45 +161,57 @@ export class CellRivals {
   }
 }
 
-/** The centers that are left in the cells on the way down a tree. */
+/** The centers that are left in the cells on the way down one tree after another. */
 export class Descent {
   readonly #rivals: CellRivals;
   /** By level: the cell on the way to the last one, and the centers that were left in the one above it. */
-  readonly #cells: CellAddress[] = [];
-  readonly #left: (Int32Array | undefined)[] = [];
+  readonly #cells: (CellAddress | undefined)[] = [];
+  readonly #left: (CenterSet | undefined)[] = [];
+  /** By level, used again. */
+  readonly #spare: CenterSet[] = [];
   #level = 0;
 
   constructor(rivals: CellRivals) {
     this.#rivals = rivals;
   }
 
+  /** Before the first cell of a tree. */
+  begin(): void {
+    this.#cells.fill(undefined);
+    this.#left.fill(undefined);
+  }
+
   /**
    * The centers that can be the nearest to a point of the cell above; all, if there is none. The cells
-   * must come in pre-order.
+   * must come in pre-order. Until another cell is entered.
    */
-  enter(cell: CellAddress): Int32Array {
+  enter(cell: CellAddress): CenterSet {
     const { level } = cell;
-    const [cells, left] = [this.#cells, this.#left];
+    const left = this.#left;
     for (let below = level + 1; left[below] !== undefined; below++) {
       left[below] = undefined;
     }
-    cells[level] = cell;
+    this.#cells[level] = cell;
     this.#level = level;
     return this.#leftAbove(level);
   }
 
   /** The centers that can be the nearest to a point of the cell that was entered last. */
-  inside(): Int32Array {
+  inside(): CenterSet {
     return this.#leftAbove(this.#level + 1);
   }
 
-  #leftAbove(level: number): Int32Array {
+  #leftAbove(level: number): CenterSet {
     const above = this.#cells[level - 1];
     // Found out for the first of the cells inside: most have none.
     return (this.#left[level] ??=
       above === undefined
         ? this.#rivals.everyone
-        : this.#rivals.leftInCell(this.#left[level - 1] as Int32Array, above));
+        : this.#rivals.leftInCell(this.#left[level - 1] as CenterSet, above, this.#spareOf(level)));
+  }
+
+  #spareOf(level: number): CenterSet {
+    return (this.#spare[level] ??= this.#rivals.emptySet());
   }
 }
 

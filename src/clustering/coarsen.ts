@@ -5,8 +5,8 @@ import type { LayeredRegion } from './layers.ts';
 import { LEAST_SHARE, mergeRuns } from './runs.ts';
 import type { Steps } from './slices.ts';
 
-/** Cells between two yields: some 100 ns each, and 2 us before the engine compiles them. */
-const CELLS_PER_STEP = 1024;
+/** Cells between two yields: some 100 ns each, and up to 10 us before the engine compiles them. */
+const CELLS_PER_STEP = 128;
 /** Of the features that may be so many are aimed at, as the next model's may be a few more. */
 const AIM = 0.8;
 
@@ -36,6 +36,7 @@ export function* coarsen(regions: readonly LayeredRegion[], most: number, before
       roots += Math.sqrt(sse);
       total += sse;
     }
+    yield;
   }
   // From the total on all bounds give the same.
   let sseBound = Math.min(before ?? 0, total);
@@ -71,7 +72,8 @@ function* cellsWithin(
   sseBound: number,
   most: number,
 ): Steps<FeatureColumns | undefined> {
-  const found = new FeatureList();
+  // One too many ends it.
+  const found = new FeatureList(most + 1);
   let left = CELLS_PER_STEP;
   const walk = new CellWalk();
   for (const region of regions) {

@@ -2,15 +2,8 @@ import { coldSearch } from './cold-search.ts';
 import { type Drift, driftOf, toldDrift, unjudged } from './drift.ts';
 import type { Centers } from './kmeans-passes.ts';
 import { centersOf, clustersOf, type Model, type ModelOptions } from './model.ts';
-import { type ModelFeatures, modelFeatures } from './model-features.ts';
-import {
-  type CountedPane,
-  type CountedPanes,
-  countedAt,
-  type PlacedPane,
-  sourceOf,
-  type TimeOptions,
-} from './model-time.ts';
+import { type ModelFeatures, modelFeatures, type ModelSource } from './model-features.ts';
+import { type CountedPanes, countedAt, type PlacedPane, sourceOf, type TimeOptions } from './model-time.ts';
 import type { Steps } from './slices.ts';
 
 export interface DriftOptions {
@@ -71,11 +64,11 @@ export function* driftAt(
     return unjudged(start, 'no older rows', undefined);
   }
   const rows = all.counted.filter(({ pane }) => pane.earliest >= start && pane.latest < start + paneMs);
-  const features = columnsOf(yield* modelFeatures(rows.map(sourceOf), model));
-  const short = yield* searched(newest.counted, model);
+  const features = columnsOf(yield* modelFeatures(sourcesOf(all, rows), model));
+  const short = yield* searched(newest, model);
   return yield* driftOf(
     { start, features, effectiveRows: rows.reduce((sum, { pane }) => sum + pane.rows, 0) },
-    long ?? (yield* searched(all.counted, model)),
+    long ?? (yield* searched(all, model)),
     short,
     before,
   );
@@ -108,8 +101,12 @@ function judgedOf({ counted, to, watermark }: CountedPanes, { paneMs }: DriftOpt
   return latest === -Infinity ? undefined : Math.floor(latest / paneMs) * paneMs;
 }
 
-function* searched(counted: readonly CountedPane[], model: ModelOptions): Steps<Centers> {
-  const features = yield* modelFeatures(counted.map(sourceOf), model);
+function sourcesOf({ counted, factorOf }: CountedPanes, some = counted): readonly ModelSource[] {
+  return some.map((placed) => sourceOf(placed, factorOf(placed.pane)));
+}
+
+function* searched(panes: CountedPanes, model: ModelOptions): Steps<Centers> {
+  const features = yield* modelFeatures(sourcesOf(panes), model);
   const { centers, k } = yield* coldSearch(features, model);
   return centersOf(yield* clustersOf(columnsOf(features), k, centers));
 }

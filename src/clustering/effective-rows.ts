@@ -20,7 +20,8 @@ export interface CountedRows {
 export function* effectiveRowsOf(sources: readonly CountedRows[]): Steps<number> {
   let sum = 0;
   let squares = 0;
-  for (const [at, { factor = 1, rows, tree }] of sources.entries()) {
+  for (let at = 0; at < sources.length; at++) {
+    const { factor = 1, rows, tree } = sources[at] as CountedRows;
     const n = rows ?? weightOf(tree);
     sum += factor * n;
     squares += factor * factor * n;

@@ -1,5 +1,3 @@
-import type { UnitVector } from '../geo/sphere.ts';
-
 /** Relative error of a few dozen rounded operations on doubles. */
 const ROUNDING = 2 ** -47;
 /** How many quadratic functions are tried: every one gives a true bound, and the best of more a tighter one. */
@@ -15,14 +13,34 @@ export const THOROUGH: Effort = { tilts: 16, curvatures: 12 };
 /** A sixth of the time: the bounds of a live model are wider by less than a hundredth of their width. */
 export const QUICK: Effort = { tilts: 4, curvatures: 8 };
 
+/** Of a lead: slope x, y, z, `below`, `most`. */
+const LEAD_DOUBLES = 5;
+
 /**
- * A linear function `slope y - below` of a point y of space whose mean is the origin, so that its own mean
+ * Leads, in memory that is used again and again: there are some for each cell on a border.
+ *
+ * A lead is a linear function `slope y - below` of a point y of space whose mean is the origin, so that its own mean
  * is `-below` (below >= 0), and its bound: it is at most `most` (above 0) wherever the point can be.
  */
-export interface Lead {
-  readonly slope: Readonly<UnitVector>;
-  readonly below: number;
-  readonly most: number;
+export class Leads {
+  count = 0;
+  /** LEAD_DOUBLES a lead. Another array when `next` was called. */
+  doubles = new Float64Array(8 * LEAD_DOUBLES);
+
+  clear(): void {
+    this.count = 0;
+  }
+
+  /** Where in `doubles` the next one is to be written. */
+  next(): number {
+    const at = LEAD_DOUBLES * this.count++;
+    if (at === this.doubles.length) {
+      const larger = new Float64Array(2 * at);
+      larger.set(this.doubles);
+      this.doubles = larger;
+    }
+    return at;
+  }
 }
 
 /**
@@ -60,16 +78,14 @@ export function greatestExcess(below: number, variance: number, most: number): n
  * is. The least value is convex in b and in c: c is found by bisection, and b by subgradient steps of
  * decreasing length. With one lead the best q is that of `greatestExcess`.
  */
-export function greatestExcessOfAny(leads: readonly Lead[], variance: number, effort = THOROUGH): number {
+export function greatestExcessOfAny(leads: Leads, variance: number, effort = THOROUGH): number {
   if (!(variance > 0)) {
     return 0;
   }
+  const majorant = MAJORANT;
   // No more curved than this, in the direction of the steepest: see Scarf's bound.
-  const mostCurved = Math.max(...leads.map(({ slope }) => Math.hypot(...slope))) / Math.sqrt(variance);
-  const majorant = new Majorant(leads, variance);
-  let outside = new Float64Array(TOUCH_DOUBLES);
-  let inside = new Float64Array(TOUCH_DOUBLES);
-  let touch = new Float64Array(TOUCH_DOUBLES);
+  const mostCurved = majorant.begin(leads, variance) / Math.sqrt(variance);
+  let [outside, inside, touch] = TOUCHES;
   let least = Infinity;
   for (let tilts = 1; tilts <= effort.tilts; tilts++) {
     let low = mostCurved * 2 ** -20;
@@ -78,7 +94,8 @@ export function greatestExcessOfAny(leads: readonly Lead[], variance: number, ef
     inside.fill(0);
     for (let step = 0; step < effort.curvatures; step++) {
       const middle = Math.sqrt(low * high);
-      least = Math.min(least, majorant.raise(middle, touch));
+      majorant.raise(middle, touch);
+      least = Math.min(least, touch[4] as number);
       const next = touch;
       if ((touch[3] as number) > variance) {
         touch = outside;
@@ -95,42 +112,50 @@ export function greatestExcessOfAny(leads: readonly Lead[], variance: number, ef
   return least;
 }
 
-/** Of the place where a quadratic function touches one of the leads, or 0: x, y, z, squared distance to the origin. */
-const TOUCH_DOUBLES = 4;
-/** Of a lead: slope, `below`, `most`, square of the slope. */
-const LEAD_DOUBLES = 6;
+/**
+ * Of the place where a quadratic function touches one of the leads, or 0: x, y, z, squared distance to the origin;
+ * and the greatest mean that the function can have.
+ */
+const TOUCH_DOUBLES = 5;
 
 /** Doubles travel in typed arrays: as fields and arguments the engine would box them. */
 class Majorant {
-  /** LEAD_DOUBLES a lead. */
-  readonly #leads: Float64Array;
-  readonly #variance: number;
+  #leads = new Leads();
+  #variance = 0;
   /** The vector b. */
   readonly #tilt = new Float64Array(3);
 
-  constructor(leads: readonly Lead[], variance: number) {
-    this.#leads = new Float64Array(LEAD_DOUBLES * leads.length);
+  /** Takes b = half of the mean slope; returns the length of the steepest. */
+  begin(leads: Leads, variance: number): number {
+    this.#leads = leads;
     this.#variance = variance;
-    const share = 0.5 / leads.length;
-    for (const [at, { below, most, slope }] of leads.entries()) {
-      const [x, y, z] = slope;
-      this.#leads.set([x, y, z, below, most, x * x + y * y + z * z], LEAD_DOUBLES * at);
-      for (const axis of [0, 1, 2] as const) {
-        this.#tilt[axis] = (this.#tilt[axis] as number) + share * slope[axis];
-      }
+    const share = 0.5 / leads.count;
+    const { doubles } = leads;
+    const tilt = this.#tilt;
+    tilt.fill(0);
+    let steepest = 0;
+    for (let at = 0; at < LEAD_DOUBLES * leads.count; at += LEAD_DOUBLES) {
+      const x = doubles[at] as number;
+      const y = doubles[at + 1] as number;
+      const z = doubles[at + 2] as number;
+      tilt[0] = (tilt[0] as number) + share * x;
+      tilt[1] = (tilt[1] as number) + share * y;
+      tilt[2] = (tilt[2] as number) + share * z;
+      steepest = Math.max(steepest, Math.hypot(x, y, z));
     }
+    return steepest;
   }
 
   /**
-   * Sets c, and a to the least that is enough, and `touch`; returns the greatest mean that the function can have.
+   * Sets c, and a to the least that is enough, and `touch`.
    * - q >= 0 asks for `|b|^2 / 4c`, with equality at y = -b / 2c;
    * - q >= slope y - below, with s = slope - b, asks for `|s|^2 / 4c - below`, with equality at y = s / 2c. If
    *   that is beyond the plane where the lead is `most`, it is enough up to the plane, and the point of it
    *   that is nearest asks for c times the squared distance less.
    */
-  raise(curvature: number, touch: Float64Array): number {
+  raise(curvature: number, touch: Float64Array): void {
     const quarter = 0.25 / curvature;
-    const leads = this.#leads;
+    const { count, doubles: leads } = this.#leads;
     const bx = this.#tilt[0] as number;
     const by = this.#tilt[1] as number;
     const bz = this.#tilt[2] as number;
@@ -140,13 +165,13 @@ class Majorant {
     let px = -bx * half;
     let py = -by * half;
     let pz = -bz * half;
-    for (let at = 0; at < leads.length; at += LEAD_DOUBLES) {
+    for (let at = 0; at < LEAD_DOUBLES * count; at += LEAD_DOUBLES) {
       const x = leads[at] as number;
       const y = leads[at + 1] as number;
       const z = leads[at + 2] as number;
       const below = leads[at + 3] as number;
       const most = leads[at + 4] as number;
-      const steepness = leads[at + 5] as number;
+      const steepness = x * x + y * y + z * z;
       const sx = x - bx;
       const sy = y - by;
       const sz = z - bz;
@@ -168,7 +193,7 @@ class Majorant {
     touch[1] = py;
     touch[2] = pz;
     touch[3] = px * px + py * py + pz * pz;
-    return raised + curvature * this.#variance * (1 + ROUNDING);
+    touch[4] = raised + curvature * this.#variance * (1 + ROUNDING);
   }
 
   /**
@@ -186,3 +211,10 @@ class Majorant {
     }
   }
 }
+
+const MAJORANT = new Majorant();
+const TOUCHES = [0, 1, 2].map(() => new Float64Array(TOUCH_DOUBLES)) as [
+  Float64Array,
+  Float64Array,
+  Float64Array,
+];

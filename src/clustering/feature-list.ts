@@ -1,11 +1,16 @@
 import { allocateFeatures, type FeatureColumns } from './features.ts';
 
-const FIRST_CAPACITY = 1 << 14;
+const FIRST_CAPACITY = 1 << 15;
 
 /** Features as columns that grow by doubling. */
 export class FeatureList {
   count = 0;
-  #columns = allocateFeatures(FIRST_CAPACITY);
+  #columns: FeatureColumns;
+
+  /** @param most so many are expected at most */
+  constructor(most = FIRST_CAPACITY) {
+    this.#columns = allocateFeatures(Math.min(most, FIRST_CAPACITY));
+  }
 
   /** They may be longer than the number of features. */
   get columns(): FeatureColumns {

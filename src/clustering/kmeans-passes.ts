@@ -7,8 +7,8 @@ import type { FeatureColumns } from './features.ts';
  * Distances are differences squared, never |a|^2 - 2ab + |b|^2: at 1 m apart that cancels to nothing.
  */
 
-/** Distance evaluations between two yields: an eighth of a millisecond, and 15 before the engine compiles them. */
-export const EVALUATIONS_PER_STEP = 50_000;
+/** Distance evaluations between two yields: a twentieth of a millisecond, and 6 before the engine compiles them. */
+export const EVALUATIONS_PER_STEP = 20_000;
 
 export interface Centers {
   readonly count: number;

@@ -18,6 +18,7 @@ interface LayerSource {
 
 /** Trees that are merged into one layer. */
 interface Base {
+  readonly sources: readonly LayerSource[];
   readonly factors: ReadonlyMap<FeatureTree, number>;
   readonly layer: Layer;
   /** Of all the trees. */
@@ -31,13 +32,18 @@ interface ScaledBase extends Base {
   readonly scale: number;
 }
 
+/** A tree beside the base. */
+interface Loose {
+  readonly tree: FeatureTree;
+  readonly layer: Layer;
+}
+
 /** What is kept of a region. */
 interface Kept {
   readonly sources: readonly LayerSource[];
   readonly region: LayeredRegion;
   readonly base: Base | undefined;
-  /** Trees beside the base. */
-  readonly loose: ReadonlyMap<FeatureTree, Layer>;
+  readonly loose: readonly Loose[];
 }
 
 /**
@@ -59,60 +65,80 @@ export class LayerCache {
    */
   *regionsOf(sources: readonly LayerSource[]): Steps<readonly LayeredRegion[]> {
     const regions: LayeredRegion[] = [];
-    const seen = new Set<number>();
     for (let from = 0; from < sources.length; ) {
       const { region } = sources[from] as LayerSource;
       let to = from + 1;
       while (sources[to]?.region === region) {
         to++;
       }
-      const kept = keep(sources.slice(from, to), this.#kept.get(region));
-      // At once: it may have taken memory over from what was kept before.
-      this.#kept.set(region, kept);
-      seen.add(region);
+      let kept = this.#kept.get(region);
+      if (kept === undefined || !areSame(kept.sources, sources, from, to)) {
+        kept = keep(sources.slice(from, to), kept);
+        // At once: it may have taken memory over from what was kept before.
+        this.#kept.set(region, kept);
+      }
       regions.push(kept.region);
       from = to;
       yield;
     }
-    for (const region of [...this.#kept.keys()].filter((one) => !seen.has(one))) {
-      this.#kept.delete(region);
+    if (this.#kept.size > regions.length) {
+      const seen = new Set(sources.map(({ region }) => region));
+      for (const region of [...this.#kept.keys()].filter((one) => !seen.has(one))) {
+        this.#kept.delete(region);
+      }
     }
     return regions;
   }
 }
 
-function keep(sources: readonly LayerSource[], before: Kept | undefined): Kept {
-  if (before !== undefined && areSame(sources, before.sources)) {
-    return before;
+/** Whether those in `[from, to)` are the ones before. */
+function areSame(
+  before: readonly LayerSource[],
+  sources: readonly LayerSource[],
+  from: number,
+  to: number,
+): boolean {
+  if (to - from !== before.length) {
+    return false;
   }
-  const newest = sources.filter(({ partition }, at) => sources[at + 1]?.partition !== partition);
-  let base = before?.base === undefined ? undefined : scaled(before.base, sources);
-  if (sources.length - (base?.factors.size ?? 0) > MOST_LOOSE * newest.length) {
-    base = baseOf(sources.filter((source) => !newest.includes(source)));
-  }
-  const beside = sources.filter(({ tree }) => base?.factors.has(tree) !== true);
-  const spare: Float64Array[] = [];
-  for (const [tree, { sums }] of before?.loose ?? []) {
-    if (!beside.some((source) => source.tree === tree)) {
-      spare.push(sums);
+  for (let at = 0; at < before.length; at++) {
+    const [now, then] = [sources[from + at] as LayerSource, before[at] as LayerSource];
+    if (now !== then && (now.tree !== then.tree || now.factor !== then.factor)) {
+      return false;
     }
   }
-  const loose = new Map(
-    beside.map(({ tree }) => [tree, before?.loose.get(tree) ?? layerOf(tree, spare.pop())]),
-  );
-  return { sources, region: layeredRegion(sources, base, beside, loose), base, loose };
+  return true;
 }
 
-function areSame(now: readonly LayerSource[], before: readonly LayerSource[]): boolean {
-  return (
-    now.length === before.length &&
-    now.every(({ factor, tree }, at) => tree === before[at]?.tree && factor === before[at].factor)
+function keep(sources: readonly LayerSource[], before: Kept | undefined): Kept {
+  let base = before?.base === undefined ? undefined : scaled(before.base, sources);
+  const partitions = sources.reduce((count, _, at) => (isNewest(sources, at) ? count + 1 : count), 0);
+  if (sources.length - (base?.factors.size ?? 0) > MOST_LOOSE * partitions) {
+    base = baseOf(sources.filter((_, at) => !isNewest(sources, at)));
+  }
+  const beside = base === undefined ? sources : sources.filter(({ tree }) => !base.factors.has(tree));
+  const layers = layersOf(beside, before?.loose ?? []);
+  return { sources, region: layeredRegion(sources, base, beside, layers), base, loose: layers };
+}
+
+/** Whether it is the last source of its partition. */
+function isNewest(sources: readonly LayerSource[], at: number): boolean {
+  return sources[at + 1]?.partition !== sources[at]?.partition;
+}
+
+/** Those that were not there before get the memory of those that are gone. */
+function layersOf(sources: readonly LayerSource[], before: readonly Loose[]): readonly Loose[] {
+  const gone = before.filter(({ tree }) => !sources.some((source) => source.tree === tree));
+  return sources.map(
+    ({ tree }) =>
+      before.find((one) => one.tree === tree) ?? { tree, layer: layerOf(tree, gone.pop()?.layer.sums) },
   );
 }
 
 function baseOf(sources: readonly LayerSource[]): ScaledBase {
   const factors = new Map(sources.map(({ factor = 1, tree }) => [tree, factor]));
   return {
+    sources,
     factors,
     layer: mergedLayer([...factors.keys()], [...factors.values()]),
     features: sources.reduce((count, { tree }) => count + tree.count, 0),
@@ -123,6 +149,10 @@ function baseOf(sources: readonly LayerSource[]): ScaledBase {
 
 /** The base as it counts now; undefined if that is not in the same proportion for all of it. */
 function scaled(base: Base, sources: readonly LayerSource[]): ScaledBase | undefined {
+  // Most often they are the very same.
+  if (base.sources.every((source, at) => source === sources[at])) {
+    return { ...base, scale: 1 };
+  }
   let scale: number | undefined;
   let found = 0;
   for (const { factor = 1, tree } of sources) {
@@ -143,9 +173,9 @@ function layeredRegion(
   [first]: readonly LayerSource[],
   base: ScaledBase | undefined,
   beside: readonly LayerSource[],
-  loose: ReadonlyMap<FeatureTree, Layer>,
+  loose: readonly Loose[],
 ): LayeredRegion {
-  const layers = [...loose.values()];
+  const layers = loose.map(({ layer }) => layer);
   const factors = beside.map(({ factor = 1 }) => factor);
   const isPlain =
     factors.every((factor) => factor === 1) && (base?.isPlain ?? true) && (base?.scale ?? 1) === 1;

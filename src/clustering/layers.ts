@@ -48,8 +48,10 @@ export function layerOf(tree: FeatureTree, spare?: Float64Array): Layer {
 export function mergedLayer(trees: readonly FeatureTree[], factors: readonly number[]): Layer {
   const nodes = new FeatureNodes();
   const roots = new Int32Array(FACES);
-  for (const [at, { quadtree }] of trees.entries()) {
-    for (const [face, root] of quadtree.roots.entries()) {
+  for (let at = 0; at < trees.length; at++) {
+    const { quadtree } = trees[at] as FeatureTree;
+    for (let face = 0; face < FACES; face++) {
+      const root = quadtree.roots[face] as number;
       if (root !== 0) {
         roots[face] = overlay(nodes, roots[face] as number, quadtree.nodes, root, factors[at] as number);
       }

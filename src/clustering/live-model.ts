@@ -81,8 +81,11 @@ export function* liveModelSteps(
     // No rows say nothing about the clusters.
     return { model, live: before, events: [], unsearched };
   }
+  yield;
   const flows = before === undefined ? [] : yield* flowsOf(features.coarse, before, centersOf(model));
+  yield;
   const { events, ids, live } = yield* succeed(before, model.clusters, flows);
+  yield;
   if (before === undefined && cache !== undefined) {
     yield* liveFeatures(sources, options, cache);
   }
@@ -192,6 +195,7 @@ function* flowsOf(
   }
   const { cluster: lefts, distance } = yield* assignFeatures(features, before);
   const { cluster: rights } = yield* assignFeatures(features, now);
+  yield;
   const reaches = clusters.map(({ radiusKm }) => reachOf(radiusKm));
   const flows = new Map<number, { left: number; right: number; near: number; far: number; apart: number }>();
   for (let f = 0; f < features.count; f++) {
@@ -209,6 +213,7 @@ function* flowsOf(
       yield;
     }
   }
+  yield;
   return [...flows.values()].sort(
     (a, b) => a.left - b.left || b.near - a.near || b.far - a.far || a.apart - b.apart,
   );

@@ -69,7 +69,9 @@ export function* liveFeatures(
   cache: LayerCache,
 ): Steps<ModelFeatures> {
   const sources = inOrder(given);
+  yield;
   const trees = sources.filter(isOfTree);
+  yield;
   if (trees.length < sources.length) {
     return yield* featuresOf(sources, limits, true);
   }

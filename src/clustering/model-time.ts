@@ -1,5 +1,6 @@
 import type { FeatureSource, ModelSource } from './model-features.ts';
 import type { PaneSpan } from './panes.ts';
+import { finish, type Steps } from './slices.ts';
 
 /** Rows of one region that are of one age for a model. */
 export interface ModelPane {
@@ -18,6 +19,13 @@ export interface PlacedPane {
   /** Input partition of its rows. */
   readonly partition: number;
   readonly pane: ModelPane;
+  /** Where it is used for one model after another: as what it was last given. Default: made anew each time. */
+  readonly given?: LastSource;
+}
+
+/** As long as a pane counts the same it is the same source, so that there is less to make and to compare. */
+export interface LastSource {
+  source: ModelSource | undefined;
 }
 
 /** Which rows a model is of, and how much an older one counts. */
@@ -57,6 +65,8 @@ export interface TimedSources {
   readonly span: RowSpan;
 }
 
+/** Panes between two yields: a fraction of a millisecond, also before the engine compiles it. */
+const PANES_PER_STEP = 256;
 /** A row that would count less does not count: squares of it are still numbers. */
 const LEAST_FACTOR = 2 ** -400;
 
@@ -65,15 +75,11 @@ export function byPlace(a: PlacedPane, b: PlacedPane): number {
   return a.region - b.region || a.partition - b.partition || a.pane.span.from - b.pane.span.from;
 }
 
-/** A pane that counts. */
-export interface CountedPane extends PlacedPane {
-  /** Each of its rows counts so much, above 0. */
-  readonly factor: number;
-}
-
 export interface CountedPanes {
   /** In the order in which they were given. */
-  readonly counted: readonly CountedPane[];
+  readonly counted: readonly PlacedPane[];
+  /** Each row of a pane that counts does so by this much, above 0. */
+  readonly factorOf: (pane: ModelPane) => number;
   /** Greatest event time of all rows before `to`, ms since the epoch; -Infinity: there are none. */
   readonly watermark: number;
   /** Their event times are from this one on, and before `to`; undefined: no bound. */
@@ -95,25 +101,25 @@ export function countedAt(panes: readonly PlacedPane[], options: TimeOptions): C
   const past = to === undefined ? panes : panes.filter(({ pane }) => pane.latest < to);
   const watermark = past.reduce((latest, { pane }) => Math.max(latest, pane.latest), -Infinity);
   const from = windowMs === undefined || past.length === 0 ? undefined : uncut(past, watermark - windowMs);
-  const factorOf = (pane: ModelPane): number => {
-    const factor = halfLifeMs === undefined ? 1 : 2 ** (-(watermark - pane.meanTime) / halfLifeMs);
-    return factor < LEAST_FACTOR ? 0 : factor;
-  };
-  const counted: CountedPane[] = [];
-  for (const { pane, partition, region } of past) {
-    if (pane.earliest >= (from ?? -Infinity)) {
-      const factor = factorOf(pane);
-      if (factor > 0) {
-        counted.push({ region, partition, pane, factor });
-      }
-    }
+  const recent = from === undefined ? past : past.filter(({ pane }) => pane.earliest >= from);
+  if (halfLifeMs === undefined) {
+    return { counted: recent, factorOf: () => 1, watermark, from, to };
   }
-  return { counted, watermark, from, to };
+  const factorOf = (pane: ModelPane): number => 2 ** (-(watermark - pane.meanTime) / halfLifeMs);
+  const counted = recent.filter(({ pane }) => factorOf(pane) >= LEAST_FACTOR);
+  return { counted, factorOf, watermark, from, to };
 }
 
-/** What a model is made of. */
-export function sourceOf({ factor, pane, partition, region }: CountedPane): ModelSource {
-  return { region, partition, pane: pane.span.from, tree: pane.tree, rows: pane.rows, factor };
+/** What a model is made of: a pane whose rows count `factor` times. */
+export function sourceOf({ given, pane, partition, region }: PlacedPane, factor: number): ModelSource {
+  if (given?.source?.factor === factor) {
+    return given.source;
+  }
+  const source = { region, partition, pane: pane.span.from, tree: pane.tree, rows: pane.rows, factor };
+  if (given !== undefined) {
+    given.source = source;
+  }
+  return source;
 }
 
 /**
@@ -121,18 +127,23 @@ export function sourceOf({ factor, pane, partition, region }: CountedPane): Mode
  * @param panes in the fixed order of a model.
  */
 export function sourcesAt(panes: readonly PlacedPane[], options: TimeOptions): TimedSources {
-  const { counted, from, to, watermark } = countedAt(panes, options);
+  return finish(sourceSteps(panes, options));
+}
+
+/** The same in steps: there may be thousands of panes. */
+export function* sourceSteps(panes: readonly PlacedPane[], options: TimeOptions): Steps<TimedSources> {
+  const all = countedAt(panes, options);
+  yield;
+  const { counted, from, to, watermark } = all;
   const { halfLifeMs } = options;
-  let rows = 0;
-  let earliest = Infinity;
-  let latest = -Infinity;
-  for (const { pane } of counted) {
-    rows += pane.rows;
-    earliest = Math.min(earliest, pane.earliest);
-    latest = Math.max(latest, pane.latest);
+  const gathered = { sources: [], rows: 0, earliest: Infinity, latest: -Infinity };
+  for (let first = 0; first < counted.length; first += PANES_PER_STEP) {
+    gather(all, first, Math.min(counted.length, first + PANES_PER_STEP), gathered);
+    yield;
   }
+  const { earliest, latest, rows, sources } = gathered;
   return {
-    sources: counted.map(sourceOf),
+    sources,
     time: {
       from: isoTime(from),
       to: isoTime(to),
@@ -142,6 +153,25 @@ export function sourcesAt(panes: readonly PlacedPane[], options: TimeOptions): T
     },
     span: { earliest: isoTime(earliest), latest: isoTime(latest) },
   };
+}
+
+interface Gathered {
+  readonly sources: ModelSource[];
+  rows: number;
+  earliest: number;
+  latest: number;
+}
+
+/** Adds the panes of `[from, to)`. */
+function gather({ counted, factorOf }: CountedPanes, from: number, to: number, into: Gathered): void {
+  for (let at = from; at < to; at++) {
+    const placed = counted[at] as PlacedPane;
+    const { pane } = placed;
+    into.sources.push(sourceOf(placed, factorOf(pane)));
+    into.rows += pane.rows;
+    into.earliest = Math.min(into.earliest, pane.earliest);
+    into.latest = Math.max(into.latest, pane.latest);
+  }
 }
 
 function isoTime(ms: number | undefined): string | null {

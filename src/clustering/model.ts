@@ -123,7 +123,11 @@ function* modelAt(
   for (let f = 0; f < features.count; f++) {
     const c = nearest[f] as number;
     weight[c] = (weight[c] as number) + (features.weight[f] as number);
+    if (f % FEATURES_PER_STEP === FEATURES_PER_STEP - 1) {
+      yield;
+    }
   }
+  yield;
   const model = yield* ranked(features, k, nearest, { ...given, weight });
   const { lower, upper } = bounds;
   return { ...model, costBounds: { lower: Math.min(lower, model.cost), upper: Math.max(upper, model.cost) } };
@@ -146,6 +150,7 @@ function* ranked(
   means: Means,
 ): Steps<UnboundedModel> {
   const drafts = yield* spreadsOf(features, cluster, means);
+  yield;
   let weight = 0;
   let cost = 0;
   for (const draft of drafts) {
@@ -213,6 +218,7 @@ function* spreadsOf(features: FeatureColumns, cluster: Int32Array, means: Means)
     const direction = weight > 0 ? directionOf(center, features, cluster, c) : center;
     drafts.push(weight > 0 ? { center, direction, weight, cost: 0, angles: 0 } : undefined);
   }
+  yield;
   for (let f = 0; f < features.count; f++) {
     const draft = drafts[cluster[f] as number];
     if (draft !== undefined) {

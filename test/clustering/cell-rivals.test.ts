@@ -1,6 +1,6 @@
 import { expect } from 'chai';
 import fc from 'fast-check';
-import { CellRivals, Descent, patchOf } from '../../src/clustering/cell-rivals.ts';
+import { CellRivals, type CenterSet, Descent, patchOf } from '../../src/clustering/cell-rivals.ts';
 import { type CellAddress, cellVertices } from '../../src/geo/s2.ts';
 import type { UnitVector } from '../../src/geo/sphere.ts';
 
@@ -41,6 +41,10 @@ function lead(x: UnitVector, rival: UnitVector, own: UnitVector): number {
     const [p, r, c] = [x[axis] as number, rival[axis] as number, own[axis] as number];
     return sum + (r - c) * (p - r + (p - c));
   }, 0);
+}
+
+function indices({ count, list }: CenterSet): number[] {
+  return [...list.subarray(0, count)];
 }
 
 describe('rivals of a center in an S2 cell', () => {
@@ -90,17 +94,16 @@ describe('rivals of a center in an S2 cell', () => {
           for (let level = 0; level <= cell.level; level++) {
             const shift = cell.level - level;
             const on = { face: cell.face, level, i: cell.i >> shift, j: cell.j >> shift };
-            const entered = descent.enter(on);
-            expect([...entered]).to.deep.equal([...left]);
+            expect(indices(descent.enter(on))).to.deep.equal(indices(left));
             // A cell beside it, on the way, changes nothing for the next one.
-            expect(descent.enter({ ...on, i: on.i ^ 1 })).to.deep.equal(entered);
-            descent.enter(on);
-            left = rivals.leftInCell(entered, on);
+            expect(indices(descent.enter({ ...on, i: on.i ^ 1 }))).to.deep.equal(indices(left));
+            const entered = descent.enter(on);
+            left = rivals.leftInCell(entered, on, rivals.emptySet());
             for (const point of pointsOf(on, 1)) {
               const squares = centers.map((c) => squaredChord(point, c));
               const least = Math.min(...squares);
               expect(
-                [...left].some((c) => (squares[c % centers.length] as number) <= least + 1e-14),
+                indices(left).some((c) => (squares[c % centers.length] as number) <= least + 1e-14),
               ).to.equal(true);
             }
           }
@@ -115,6 +118,14 @@ describe('rivals of a center in an S2 cell', () => {
       [-1, 0, 0],
     ];
     const inside = new CellRivals(apart);
-    expect([...inside.leftInCell(inside.everyone, { face: 0, level: 2, i: 1, j: 2 })]).to.deep.equal([0]);
+    const descent = new Descent(inside);
+    descent.enter({ face: 0, level: 2, i: 1, j: 2 });
+    const [above, below] = [descent.inside(), { face: 5, level: 3, i: 2, j: 4 }];
+    expect(indices(above)).to.deep.equal([0]);
+    // The root of another tree is in no cell of this one.
+    descent.begin();
+    expect(indices(descent.enter(below))).to.deep.equal([0, 1, 2, 3]);
+    const left = inside.leftInCell(inside.everyone, { face: 0, level: 2, i: 1, j: 2 }, inside.emptySet());
+    expect(indices(left)).to.deep.equal([0]);
   });
 });

@@ -52,6 +52,17 @@ describe('the time of a model', () => {
     });
   });
 
+  it('is made of the same sources again as long as their panes count the same', () => {
+    const kept = PANES.map((placed) => ({ ...placed, given: { source: undefined } }));
+    const first = sourcesAt(kept, {}).sources;
+    expect(first).to.deep.equal(sourcesAt(PANES, {}).sources);
+    const again = sourcesAt(kept.slice(1), {}).sources;
+    expect(again.every((source, at) => source === first[at + 1])).to.equal(true);
+    const aged = { halfLifeMs: HOUR };
+    expect(sourcesAt(kept, aged)).to.deep.equal(sourcesAt(PANES, aged));
+    expect(sourcesAt(kept, {})).to.deep.equal(sourcesAt(PANES, {}));
+  });
+
   it('counts a row half after a half-life, by the mean of its pane, to the newest row', () => {
     const { sources, time } = sourcesAt(PANES, { halfLifeMs: 2.5 * HOUR });
     const expected = [2 ** -40, 2 ** -8.4, 2 ** -1.4, 0.5, 2 ** -0.44, 1];

@@ -53,6 +53,9 @@ export class BackgroundSearch {
 
   async #search(features: Unsearched, signal: AbortSignal): Promise<void> {
     const { context, model, onBetter, turns } = this.#own;
+    // Whoever begins it has done enough in this turn.
+    await turns.next();
+    signal.throwIfAborted();
     const { better, candidate } = await inSlices(searchBeside(features, model), {
       clock: context.clock,
       signal,

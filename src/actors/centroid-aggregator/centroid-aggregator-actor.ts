@@ -4,7 +4,7 @@ import type { NamedModel } from '../../clustering/geojson.ts';
 import { LayerCache } from '../../clustering/layer-cache.ts';
 import { liveModelSteps } from '../../clustering/live-model.ts';
 import { modelSteps } from '../../clustering/model.ts';
-import { type ModelTime, type PlacedPane, type RowSpan, sourcesAt } from '../../clustering/model-time.ts';
+import { type ModelTime, type PlacedPane, type RowSpan, sourceSteps } from '../../clustering/model-time.ts';
 import type { ModelSource } from '../../clustering/model-features.ts';
 import type { Steps } from '../../clustering/slices.ts';
 import type { Metrics } from '../../metrics/recorder.ts';
@@ -408,7 +408,7 @@ class Aggregator {
     }
     const steps = function* (): Steps<Pick<Built<T>, 'made' | 'time'> & { readonly span: RowSpan }> {
       const panes = yield* decoded.decode(summaries, epoch);
-      const { sources, span, time } = sourcesAt(panes, asked);
+      const { sources, span, time } = yield* sourceSteps(panes, asked);
       return { made: yield* make(sources, panes), time, span };
     };
     const { span, ...built } = await inSlices(steps(), { clock, signal });

@@ -25,6 +25,8 @@ interface Decoded {
   readonly bytes: number;
   /** In which call it was decoded. */
   readonly call: number;
+  /** In which call it was given last, and kept; 0: never. */
+  givenIn: number;
 }
 
 interface Region {
@@ -38,13 +40,18 @@ interface Kept {
   readonly form: StoredForm;
   /** Its first part, copied: what was read may be a view of much more. */
   readonly first: Uint8Array;
-  /** By the name of the part. */
-  readonly panes: ReadonlyMap<string, Decoded>;
+  /** By the name of the part. Goes on to what is kept of it next. */
+  readonly panes: Map<string, Decoded>;
   /** Memory of these panes. */
   readonly bytes: number;
   /** Undefined where not all panes are kept. */
   readonly whole: Region | undefined;
 }
+
+/** By partition, then by token. */
+type KeptRegions = ReadonlyMap<number, ReadonlyMap<string, Kept>>;
+
+const NOTHING: KeptRegions = new Map();
 
 /** Most that is kept: 384 regions of 2,000 features are 45 MB. */
 const MOST_BYTES = 96 * 2 ** 20;
@@ -64,8 +71,7 @@ export class DecodedSummaries {
   #calls = 0;
   /** What was decoded up to this call may be in use elsewhere. */
   #lentUpTo = 0;
-  /** By partition and token. */
-  #kept: ReadonlyMap<string, Kept> = new Map();
+  #kept = NOTHING;
 
   constructor(most = MOST_BYTES) {
     this.#most = most;
@@ -73,9 +79,9 @@ export class DecodedSummaries {
 
   /** The parts that `decode` of this epoch would find unchanged: all but the first of each region. Until the next `decode`. */
   knows(epoch: number): KnowsPart {
-    const kept: ReadonlyMap<string, Kept> = epoch === this.#epoch ? this.#kept : new Map();
+    const kept = epoch === this.#epoch ? this.#kept : NOTHING;
     return (partition, token, part, bytes) => {
-      const region = kept.get(keyOf(partition, token));
+      const region = kept.get(partition)?.get(token);
       const known = region?.panes.get(part);
       return (
         known !== undefined &&
@@ -96,19 +102,21 @@ export class DecodedSummaries {
    * @throws SummaryFormatError when one is damaged or of an unknown version.
    */
   *decode(summaries: readonly EncodedSummary[], epoch = 0): Steps<readonly PlacedPane[]> {
-    const before: ReadonlyMap<string, Kept> = epoch === this.#epoch ? this.#kept : new Map();
+    const before = epoch === this.#epoch ? this.#kept : NOTHING;
     // Given up half way, some of it is no more what it was.
-    this.#kept = new Map();
+    this.#kept = NOTHING;
     this.#epoch = epoch;
     const call = { number: ++this.#calls, lentUpTo: this.#lentUpTo };
     const regions: Region[] = [];
-    const all = new Map<string, Kept>();
+    const all = new Map<number, Map<string, Kept>>();
     let left = this.#most;
     for (const summary of summaries) {
-      const key = keyOf(summary.partition, summary.token);
-      const { kept, region } = decoded(summary, before.get(key), left, call);
+      const { partition, token } = summary;
+      const { kept, region } = decoded(summary, before.get(partition)?.get(token), left, call);
       left -= kept.bytes;
-      all.set(key, kept);
+      const ofPartition = all.get(partition) ?? new Map<string, Kept>();
+      all.set(partition, ofPartition);
+      ofPartition.set(token, kept);
       regions.push(region);
       yield;
     }
@@ -123,10 +131,6 @@ interface Call {
   readonly number: number;
   /** What was decoded in later ones is of no more use when it has changed. */
   readonly lentUpTo: number;
-}
-
-function keyOf(partition: number, token: string): string {
-  return `${String(partition)}/${token}`;
 }
 
 /** A region's panes, of which no more than `most` bytes are kept. */
@@ -145,39 +149,64 @@ function decoded(
   ) {
     return { region: before.whole, kept: before };
   }
-  const keeping = new Map<string, Decoded>();
+  const byName = before?.panes ?? new Map<string, Decoded>();
+  // In the order of the panes.
+  const keeping: Decoded[] = [];
   let bytes = 0;
-  const keep = (name: string, one: Decoded): ModelPane => {
+  const keep = (one: Decoded): ModelPane => {
     if (bytes + one.bytes <= most) {
       bytes += one.bytes;
-      keeping.set(name, one);
+      one.givenIn = call.number;
+      keeping.push(one);
     }
     return one.pane;
   };
   const unread = (name: string): ModelPane | undefined => {
-    const one = known?.has(name) === true ? before?.panes.get(name) : undefined;
-    return one === undefined ? undefined : keep(name, one);
+    const one = known?.has(name) === true ? byName.get(name) : undefined;
+    return one === undefined ? undefined : keep(one);
   };
   const read: Once = (name, revision, decode) => {
     if (revision === undefined) {
       return decode();
     }
-    const last = before?.panes.get(name);
+    const last = byName.get(name);
     if (last !== undefined && isEqual(last.revision, revision)) {
-      return keep(name, last);
+      return keep(last);
     }
     const spare = last !== undefined && last.call > call.lentUpTo ? last.pane : undefined;
-    return keep(name, measured(revision, decode(spare), call.number));
+    const pane = decode(spare);
+    const { memoryBytes } = pane.tree;
+    const one = { revision, pane, placed: undefined, bytes: memoryBytes, call: call.number, givenIn: 0 };
+    byName.set(name, one);
+    return keep(one);
   };
   const { panes, region } = form.panesOf(parts, read, unread);
-  const isWhole = keeping.size === panes.length;
+  if (byName.size > keeping.length) {
+    for (const [name, { givenIn }] of byName) {
+      if (givenIn !== call.number) {
+        byName.delete(name);
+      }
+    }
+  }
+  const isWhole = keeping.length === panes.length;
   const placed = isWhole
-    ? Array.from(keeping.values(), (one) => (one.placed ??= { region, partition, pane: one.pane }))
+    ? keeping.map(
+        (one) => (one.placed ??= { region, partition, pane: one.pane, given: { source: undefined } }),
+      )
     : panes.map((pane) => ({ region, partition, pane }));
   const now = { region, partition, panes: placed };
   const whole = isWhole ? now : undefined;
-  const first = (parts.get(form.firstPart) as Uint8Array).slice();
-  return { region: now, kept: { form, first, panes: keeping, bytes, whole } };
+  const first = copied(parts.get(form.firstPart) as Uint8Array, before?.first);
+  return { region: now, kept: { form, first, panes: byName, bytes, whole } };
+}
+
+/** @param spare of no more use: taken where it is as long */
+function copied(bytes: Uint8Array, spare: Uint8Array | undefined): Uint8Array {
+  if (spare?.length !== bytes.length) {
+    return bytes.slice();
+  }
+  spare.set(bytes);
+  return spare;
 }
 
 /** Whether the parts are those that all panes of a region were decoded of. */
@@ -198,10 +227,6 @@ function isUnchanged(
     }
   }
   return true;
-}
-
-function measured(revision: PartRevision, pane: ModelPane, call: number): Decoded {
-  return { revision, pane, placed: undefined, bytes: pane.tree.memoryBytes, call };
 }
 
 function isEqual({ limit, rows }: PartRevision, other: PartRevision | undefined): boolean {

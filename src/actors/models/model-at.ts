@@ -1,7 +1,7 @@
 import type { Broker } from '../../broker/broker.ts';
 import { type ModelSettings, withDrift } from '../../clustering/drift-at.ts';
 import { type Model, modelSteps } from '../../clustering/model.ts';
-import { type RowSpan, sourcesAt, type TimeOptions } from '../../clustering/model-time.ts';
+import { type RowSpan, sourceSteps, type TimeOptions } from '../../clustering/model-time.ts';
 import { formOf } from '../../clustering/region-algorithm.ts';
 import type { Steps } from '../../clustering/slices.ts';
 import type { Clock } from '../../system/clock.ts';
@@ -59,7 +59,7 @@ export async function modelAt(ports: ModelPorts, settings: ModelSettings): Promi
   }
   const steps = function* (): Steps<MadeModel> {
     const decoded = yield* new DecodedSummaries(0).decode(summaries);
-    const { sources, span, time } = sourcesAt(decoded, settings.time);
+    const { sources, span, time } = yield* sourceSteps(decoded, settings.time);
     const model = yield* withDrift(yield* modelSteps(sources, settings.model), decoded, settings);
     return { model: { ...model, time }, nextOffsets, span };
   };
