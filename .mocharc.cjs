@@ -12,7 +12,7 @@ module.exports = {
   require: ['./test/support/import-tests.cjs'],
   reporter: './test/support/reporter.ts',
   // Above every deadline of what a test waits for, which names it; a slow machine is no failure.
-  timeout: 60_000,
+  timeout: 150_000,
   slow: 2_000,
   forbidOnly: inCi,
   failZero: true,

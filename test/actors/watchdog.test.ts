@@ -1,5 +1,7 @@
 import { expect } from 'chai';
 import type { Broker, PartitionReader } from '../../src/broker/broker.ts';
+import type { Health } from '../../src/health/judge.ts';
+import { nextTurn } from '../../src/system/event-loop.ts';
 import { asFile, drain, end, onStage, rowLines, until } from './pipeline/support.ts';
 import { done } from './admin/support.ts';
 
@@ -74,6 +76,17 @@ function hanging(times: { left: number; hung: number }): (broker: Broker) => Bro
   });
 }
 
+/** Looks at each turn of the event loop: what is stuck is restarted at the watchdog's next look. */
+async function untilStuck(health: Health): Promise<void> {
+  const isTold = (): boolean =>
+    health.readyz().reasons.some((reason) => reason.startsWith('partition 0 is stuck'));
+  const deadline = performance.now() + 30_000;
+  while (!isTold()) {
+    expect(performance.now(), 'time in which that is told').to.be.below(deadline);
+    await nextTurn();
+  }
+}
+
 describe('the watchdog', () => {
   it('makes a stuck partition fail: it is not ready, restarts, and counts every row once', async () => {
     await onStage(async (stage) => {
@@ -87,9 +100,7 @@ describe('the watchdog', () => {
       times.left = 1;
       await stage.write('a.csv', asFile(rowLines(100)));
       await until('it hangs', () => times.hung === 1);
-      await until('that is told', () =>
-        health.readyz().reasons.some((reason) => reason.startsWith('partition 0 is stuck')),
-      );
+      await untilStuck(health);
       await until('it is restarted', () => stats.stuckRestarts > 0);
       await until('it is ready again', () => health.readyz().status === 'ok');
       expect(await drain(pipeline)).to.equal(150);
@@ -109,9 +120,7 @@ describe('the watchdog', () => {
       state.silent = true;
       await until('it is silent', () => state.reads > 0);
       await stage.write('a.csv', asFile(rowLines(100)));
-      await until('that is told', () =>
-        health.readyz().reasons.some((reason) => reason.startsWith('partition 0 is stuck')),
-      );
+      await untilStuck(health);
       const exit = await pipeline.terminated;
       expect(exit.kind === 'failed' && String(exit.error)).to.contain(
         'restarts have not brought it to a checkpoint',

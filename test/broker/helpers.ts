@@ -1,7 +1,7 @@
 import type { Broker, OutgoingRecord } from '../../src/broker/broker.ts';
 
 /** What a reader waits for so long is not there, or belongs to a transaction that is open. */
-const NOT_THERE_MS = 3_000;
+const NOT_THERE_MS = 30_000;
 
 /** For reads that are bound to end. */
 export const NEVER = new AbortController().signal;

@@ -12,8 +12,8 @@ import { type Ended, Replica, type ReplicaOptions } from './replica.ts';
 const SESSION_MS = 6_000;
 /** Past the session, so that the others have taken over; a transaction left open outlives it. */
 const STOP_MS = 8_500;
-/** What a stopped replica may do after it was woken up. */
-const ZOMBIE_MS = 3_000;
+/** What a stopped replica may do after it was woken up: by the end whoever took over is at work for certain. */
+const ZOMBIE_MS = 10_000;
 const BROKER_AWAY_MS = 3_000;
 /** Longer than a session: by then whoever is left owns what the dead one did. */
 const TOP_UP_MS = 9_000;

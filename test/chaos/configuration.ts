@@ -16,7 +16,8 @@ export function configure(
     [
       'input: { after: delete, events: false, scanEvery: 300ms }',
       `topics: { prefix: '${prefix}', group: ${group}, partitions: ${String(partitions)} }`,
-      `broker: { kafka: { sessionTimeout: ${String(sessionMs)}ms } }`,
+      // Who starts while the broker is away waits for it.
+      `broker: { wait: 300s, kafka: { sessionTimeout: ${String(sessionMs)}ms } }`,
       // Small steps, so that the blows find many different places.
       'source: { maxLineBytes: 1KiB }',
       `publisher: { transactionBytes: ${transactionBytes} }`,

@@ -13,7 +13,7 @@ const CREATED_WITHIN_MS = 60_000;
 /** The replicas' start, and as long again for whoever reads what they made. */
 export const OPENED_WITHIN_MS = 120_000;
 /** Far above what a reading rightly waits for: a broker that is away, a transaction that was left open. */
-export const READ_WITHIN_MS = 90_000;
+export const READ_WITHIN_MS = 180_000;
 export const CLOSED_WITHIN_MS = 20_000;
 
 /** Reads what a Geoflock has committed, beside it: member of no group, writer of nothing. */

@@ -7,7 +7,7 @@ import kafkajs from 'kafkajs';
 const LINE_FEED = 10;
 const HASH_BYTES = 6;
 /** A transaction that was left open keeps readers waiting, until the brokers abort it. */
-const READ_WITHIN_MS = 90_000;
+const READ_WITHIN_MS = 180_000;
 
 /** How often each line occurs, by hash. */
 export class Lines {

@@ -84,11 +84,13 @@ describe('geoflock demo', () => {
   }
 
   it('writes plain lines on a pipe, ends by itself with the results, and counts every row', async () => {
-    const args = ['--duration', '3s', '--rows-per-file', '500'];
+    const args = ['--duration', '8s', '--rows-per-file', '500'];
     const folders = ['input', 'state', 'report'].flatMap((name) => [`--${name}`, path.join(folder, name)]);
     const child = running.add(
       spawn(process.execPath, ['--import', TSX, MAIN, 'demo', ...args, ...folders], {
         cwd: folder,
+        // Any that is free: others of this machine may have the default one.
+        env: { ...process.env, GEOFLOCK_ADMIN_PORT: '0' },
         stdio: ['ignore', 'pipe', 'pipe'],
       }),
     );
@@ -97,10 +99,12 @@ describe('geoflock demo', () => {
       text(child.stderr),
       once(child, 'close') as Promise<[number | null]>,
     ]);
-    expect({ code, err }).to.deep.equal({ code: 0, err: '' });
+    // A machine that stands still for a second is told of, and is none of the demo's.
+    const told = err.split('\n').filter((line) => !line.includes('scheduled runs missed'));
+    expect({ code, told }).to.deep.equal({ code: 0, told: [''] });
     expect(out).not.to.include(ESCAPE);
     expect(out).not.to.include('\r');
-    expect(out).to.match(/^00:0[1-9] rows\/s=\d+ files=\d+ read=\d+ counted=\d+ queued=\d+ restarts=0/);
+    expect(out).to.match(/^00:\d\d rows\/s=\d+ files=\d+ read=\d+ counted=\d+ queued=\d+ restarts=0/);
     const rows = generatedRows();
     expect(rows).to.be.at.least(500);
     const grouped = rows.toLocaleString('en-US');
@@ -119,7 +123,7 @@ describe('geoflock demo', () => {
   });
 
   it('draws one table over itself on a terminal', async () => {
-    const { code, out, err } = await demo(configuration(), true, 1_300);
+    const { code, out, err } = await demo(configuration(), true, 6_000);
     expect({ code, err }).to.deep.equal({ code: 0, err: '' });
     const frames = out.split('\ndraining ...\n')[0]?.split(`${ESCAPE}[0J`).slice(0, -1) ?? [];
     expect(frames.length).to.be.at.least(2);

@@ -94,7 +94,8 @@ describe('docker compose up', function () {
     await up();
     const first = await until('rows', UP_WITHIN_MS, status, (now) => now.totals.rows.counted > 0);
     await until('clusters', UP_WITHIN_MS, clusters, (now) => now.length > 0);
-    expect((await status('GEOFLOCK_2_PORT')).totals.rows.counted).to.be.greaterThan(0);
+    const second = (): Promise<Status> => status('GEOFLOCK_2_PORT');
+    await until('rows at the second', UP_WITHIN_MS, second, (now) => now.totals.rows.counted > 0);
     await until(
       'metrics of both',
       UP_WITHIN_MS,
@@ -121,7 +122,10 @@ describe('docker compose up', function () {
     const truth = JSON.parse(
       await compose(UP_WITHIN_MS, 'exec', '-T', 'geoflock-2', 'node', '-e', COUNT),
     ) as Truth;
-    expect(truth.rows).to.equal(200 * truth.files);
+    // Each time that it was stopped it may have been in the middle of a file, which has its header alone then.
+    const whole = truth.rows / 200;
+    expect(whole).to.be.within(truth.files - 2, truth.files);
+    expect(Number.isInteger(whole)).to.equal(true);
     const end = await until('the truth', UP_WITHIN_MS, status, (now) => differences(now, truth).length === 0);
     process.stdout.write(
       `      ${String(first.totals.rows.counted)} rows at first, ${String(later.totals.rows.counted)} after down and up, ` +

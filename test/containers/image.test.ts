@@ -1,4 +1,12 @@
-import { chmodSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import {
+  chmodSync,
+  existsSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect } from 'chai';
@@ -14,7 +22,7 @@ const HAPPENS_WITHIN_MS = 150_000;
 const TEST_MS = 900_000;
 const FILES = 8;
 const ROWS_A_FILE = 100_000;
-const DEADLINE_SECONDS = 4;
+const DEADLINE_SECONDS = 10;
 /** Exit code after SIGABRT, as a shell would say it. */
 const ABORTED = 134;
 
@@ -113,20 +121,22 @@ describe('the image', function () {
     expect(code, 'exit code').to.be.oneOf([0, 143]);
     expect(ms).to.be.lessThan(GRACE_SECONDS * 1000);
     const { files, rows } = truthOf(data);
-    expect(rows).to.equal(20 * files);
+    // A file that it was in the middle of has its header alone.
+    expect([20 * files, 20 * (files - 1)]).to.include(rows);
   });
 
   it('ends when its event loop does not turn any more, although it is all alone in its container', async () => {
     const block = `import { isMainThread } from 'node:worker_threads';
-      if (isMainThread && process.argv.includes('run')) setTimeout(() => { for (;;); }, 10_000);`;
-    const stuck = await lab.start({
-      args: ['run'],
-      data,
-      environment: {
-        GEOFLOCK_HEALTH_EVENT_LOOP_LIMIT: '2s',
-        NODE_OPTIONS: `--import=data:text/javascript,${encodeURIComponent(block)}`,
-      },
-    });
+      import { existsSync } from 'node:fs';
+      if (isMainThread && process.argv.includes('run')) setInterval(() => { while (existsSync('/data/block')); }, 100);`;
+    const environment = {
+      GEOFLOCK_HEALTH_EVENT_LOOP_LIMIT: '2s',
+      NODE_OPTIONS: `--import=data:text/javascript,${encodeURIComponent(block)}`,
+    };
+    const stuck = await lab.start({ args: ['run'], data, environment }, /"msg":"watching;/);
+    // Whoever watches the event loop does so by then.
+    await new Promise((resolve) => setTimeout(resolve, 2_000));
+    writeFileSync(join(data, 'block'), '');
     const code = await until(
       'the end',
       HAPPENS_WITHIN_MS,

@@ -182,7 +182,7 @@ describe('every command', () => {
     expect(out.length + err.length).to.be.greaterThan(0);
     let record: Readonly<Record<string, unknown>> | undefined;
     for (let tries = 0; record === undefined; tries++) {
-      expect(tries, `the record of ${line.join(' ')}`).to.be.lessThan(300);
+      expect(tries, `the record of ${line.join(' ')}`).to.be.lessThan(1_000);
       await new Promise((resolve) => setTimeout(resolve, 20));
       record = (await audit(pipeline)).find(
         ({ command, id }) => !known.has(id) && (command as { name: string }).name === name,

@@ -7,8 +7,8 @@ import { produce } from './topic.ts';
 
 const OURS = rowLines(30);
 const THEIRS = rowLines(9, 7).map((line) => line.replace(',', ',by-somebody-else-'));
-/** The consumer waits so long for more before it ends. */
-const IDLE_MS = '4000';
+/** The consumer waits so long for more before it ends; each time it is tried, twice as long. */
+const IDLE_MS = 4_000;
 const MOST_TRIES = 4;
 
 /** Beside those who debug with Kafka's console tools, as on the replaced system. */
@@ -39,7 +39,7 @@ describe("Kafka's console tools", function () {
   async function consumed(least: number, ...more: readonly string[]): Promise<readonly string[]> {
     for (let tries = 0; ; tries++) {
       const printed = await kafka().tool('kafka-console-consumer', [
-        ...['--topic', topic, '--from-beginning', '--timeout-ms', IDLE_MS],
+        ...['--topic', topic, '--from-beginning', '--timeout-ms', String(IDLE_MS * 2 ** tries)],
         ...['--isolation-level', 'read_committed'],
         ...more,
       ]);

@@ -3,7 +3,11 @@ import { asFile, rowLines } from '../actors/pipeline/support.ts';
 import { COMMANDS_MS, lasting, Sandbox } from '../cli/run/sandbox.ts';
 import { useKafka } from '../support/kafka.ts';
 import { randomName } from '../support/random-name.ts';
-import { consume, produce } from './topic.ts';
+import { eventually } from '../broker/helpers.ts';
+import { consume, produce, type Seen } from './topic.ts';
+
+/** A reader of a topic takes a gap in time for its end. */
+const SEEN_WITHIN_MS = 90_000;
 
 const PARTITIONS = 2;
 const OURS = rowLines(20);
@@ -70,8 +74,11 @@ describe('rows from elsewhere, on a Kafka', function () {
       ({ value }) => JSON.parse(value ?? '') as Rejected,
     );
     // After what was there, and the marker that ends our transaction.
-    const [first] = (await consume(brokers(), topic, 1)).filter(({ key }) => key === 'keyed');
-    expect(first?.offset).to.be.greaterThan(next);
+    let first: Seen | undefined;
+    await eventually(async () => {
+      first = (await consume(brokers(), topic, 1)).find(({ key }) => key === 'keyed');
+      expect(first?.offset).to.be.greaterThan(next);
+    }, SEEN_WITHIN_MS);
     const at = (offset: number, line: number): object => ({
       topic,
       partition: 1,
@@ -96,9 +103,12 @@ describe('rows from elsewhere, on a Kafka', function () {
   it('and our own are plain CSV lines to them', async () => {
     sandbox.put('ours.csv', asFile(OURS));
     await once();
-    const seen = await consume(brokers(), `${prefix}mobile_data`, 1);
-    const lines = seen.flatMap(({ value }) => (value ?? '').split('\n')).filter((line) => line !== '');
-    expect(lines.sort()).to.deep.equal([...OURS].sort());
+    let seen: readonly Seen[] = [];
+    await eventually(async () => {
+      seen = await consume(brokers(), `${prefix}mobile_data`, 1);
+      const lines = seen.flatMap(({ value }) => (value ?? '').split('\n')).filter((line) => line !== '');
+      expect(lines.sort()).to.deep.equal([...OURS].sort());
+    }, SEEN_WITHIN_MS);
     expect(seen.length, 'packed').to.be.lessThan(OURS.length);
   });
 });

@@ -11,7 +11,7 @@ const PARTITIONS = 4;
  * The offset of no partition may stand still for longer while there is something to be counted. A session is far
  * longer.
  */
-const MOST_STILL_MS = 5_000;
+const MOST_STILL_MS = 12_000;
 const BEFORE_MS = 4_000;
 const AFTER_MS = 15_000;
 const SEND_EVERY_MS = 100;

@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs';
+import { isDeepStrictEqual } from 'node:util';
 import { expect } from 'chai';
 import type { StartedTestContainer } from 'testcontainers';
 import { METRIC_NAMES, specOf } from '../../src/metrics/catalogue.ts';
@@ -59,7 +60,11 @@ describe('statsd_exporter with the mapping', function () {
         const url = `http://127.0.0.1:${String(container.getMappedPort(9102))}/metrics`;
         let text = '';
         let found: ReadonlyMap<string, Family> = new Map();
-        const missing = (): readonly string[] => [...wanted.keys()].filter((name) => !found.has(name));
+        // The exporter takes them in batches: a name may be there before its last value.
+        const missing = (): readonly string[] =>
+          [...wanted]
+            .filter(([name, family]) => !isDeepStrictEqual(valuesOf(found.get(name)), valuesOf(family)))
+            .map(([name]) => name);
         const arrive = async (): Promise<void> => {
           for (;;) {
             text = await (await fetch(url)).text();

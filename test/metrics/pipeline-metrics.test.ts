@@ -112,8 +112,8 @@ describe('metrics of the process', () => {
     const metrics = new RecordedMetrics();
     const own = new ProcessSampler(metrics, 0);
     try {
-      const heldUp = performance.now() + 200;
       await new Promise((resolve) => setTimeout(resolve, 50));
+      const heldUp = performance.now() + 200;
       while (performance.now() < heldUp);
       await new Promise((resolve) => setTimeout(resolve, 50));
       own.sample(1);

@@ -2,11 +2,12 @@
 import { spawn } from 'node:child_process';
 import { createSocket } from 'node:dgram';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { createServer, connect } from 'node:net';
+import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { runInNewContext } from 'node:vm';
+import { freePort } from '../support/free-port.ts';
 import { Processes } from '../support/processes.ts';
 import { within } from '../support/within.ts';
 
@@ -36,7 +37,7 @@ export class Daemons {
     const folder = await mkdtemp(join(tmpdir(), 'geoflock-statsd-'));
     this.#folders.push(folder);
     const port = await freeUdpPort();
-    const management = await freeTcpPort();
+    const management = await freePort();
     const socket = join(folder, 'statsd.sock');
     const server =
       transport === 'udp'
@@ -118,18 +119,22 @@ async function asked(port: number, question: string): Promise<unknown> {
   return runInNewContext(`(${text.replaceAll(/\.\.\. (\d+) more items?/g, '...Array($1).fill(0)')})`);
 }
 
+/** As `freePort`, but for datagrams. */
 export async function freeUdpPort(): Promise<number> {
-  const socket = createSocket('udp4');
-  await new Promise<void>((resolve) => socket.bind(0, '127.0.0.1', resolve));
-  const { port } = socket.address();
-  await new Promise<void>((resolve) => socket.close(resolve));
-  return port;
-}
-
-async function freeTcpPort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const address = server.address();
-  await new Promise((resolve) => server.close(resolve));
-  return typeof address === 'object' ? (address?.port ?? 0) : 0;
+  for (;;) {
+    const port = await freePort();
+    const socket = createSocket('udp4');
+    const free = await new Promise<boolean>((resolve) => {
+      socket.once('error', () => {
+        resolve(false);
+      });
+      socket.bind(port, '127.0.0.1', () => {
+        resolve(true);
+      });
+    });
+    await new Promise<void>((resolve) => socket.close(resolve));
+    if (free) {
+      return port;
+    }
+  }
 }

@@ -17,13 +17,14 @@ const PLACES = [
 export function useChromium(): () => Browser {
   let browser: Browser | undefined;
   before('start a Chromium', async function () {
-    this.timeout(60_000);
+    this.timeout(120_000);
     const executablePath = process.env['CHROMIUM'] ?? PLACES.find((place) => existsSync(place));
     if (executablePath === undefined) {
       cannotRun(this, `no Chromium at ${PLACES.join(', ')}: install one, or name it with CHROMIUM`);
     }
     browser = await chromium.launch({
       executablePath,
+      timeout: 90_000,
       // In a container it runs as root, and nothing but our own file is opened.
       args: ['--no-sandbox', '--disable-gpu', '--no-first-run', '--disable-background-networking'],
     });

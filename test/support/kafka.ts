@@ -9,7 +9,7 @@ import { cannotRun } from './cannot-run.ts';
 import { type KafkaContainer, startKafkaContainer } from './kafka-container.ts';
 
 /** Long enough for an image that is still to be fetched. */
-const BEFORE_MS = 300_000;
+const BEFORE_MS = 500_000;
 
 /** Those of `KAFKA_BROKERS`; empty where it is not set. */
 export const givenBrokers: readonly string[] = (process.env['KAFKA_BROKERS'] ?? '')
@@ -21,7 +21,7 @@ let shared: Promise<KafkaContainer> | undefined;
 let idle: KafkaContainer | undefined;
 
 after('remove the Kafka containers', async function () {
-  this.timeout(60_000);
+  this.timeout(180_000);
   await Promise.all(containers.map((container) => container.remove()));
 });
 

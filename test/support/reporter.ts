@@ -2,7 +2,7 @@ import { writeSync } from 'node:fs';
 import Mocha from 'mocha';
 
 /** How long the process may live on after the last test, in milliseconds. */
-const LINGER_LIMIT = 10_000;
+const LINGER_LIMIT = 60_000;
 
 /**
  * mocha's spec reporter, followed by one line that programs can read, the last of the run:

@@ -27,8 +27,8 @@ export class AdminClientError extends Error {
   }
 }
 
-/** Long enough for any program on the way to accept a connection. */
-const PROBE_MS = 2_000;
+/** Long enough for any program on the way to accept a connection, on a busy machine too. */
+const PROBE_MS = 5_000;
 
 /** The other side gives up first, and tells what it knows. */
 const GRACE_MS = 2_000;

@@ -119,7 +119,7 @@ describe('commands', () => {
       away = new Promise((resolve) => {
         back = resolve;
       });
-      const soon = { expiresAt: Date.now() + 300 };
+      const soon = { expiresAt: Date.now() + 3_000 };
       const late = await Promise.all([
         refusal(pipeline, { name: 'pause', stage: 'publisher' }, soon),
         refusal(pipeline, { name: 'set', key: 'k', value: 3 }, soon),

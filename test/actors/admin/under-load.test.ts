@@ -35,12 +35,12 @@ describe('commands under load', () => {
         await done(pipeline, { name: 'set', key: 'k', value: 3 + STAGES.indexOf(each) });
         await done(pipeline, { name: 'checkpoint' });
       }
-      const { rows } = await done(pipeline, { name: 'drain' });
+      const { rows } = await done(pipeline, { name: 'drain' }, { expiresAt: Date.now() + 200_000 });
       const lines = await stage.countLines();
       expect(lines).to.equal(FILES * ROWS);
       expect(rows).to.deep.equal({ read: lines, counted: lines, rejected: 0 });
       const { detail } = await done(pipeline, { name: 'models.show' });
       expect(detail).to.include({ k: 8, weight: lines });
     });
-  }).timeout(120_000);
+  }).timeout(300_000);
 });

@@ -68,7 +68,8 @@ describe('the file watcher', () => {
     shop.put('no header.csv', 'a,b\n1,2\n');
     shop.put('good.csv', csv(1));
     run = await shop.start({ settings: { 'input.scanEvery': '50ms' } });
-    await scanned(8);
+    await until('both are told', () => troubles(run?.messages ?? []).length >= 2);
+    await scanned(scans() + 8);
     const errors = troubles(run.messages);
     expect(errors.map(({ fields }) => fields['file'])).to.have.members(['dangling.csv', 'no header.csv']);
     expect((await run.sweep()).totals.files).to.deep.equal({ done: 1, failed: 2 });

@@ -144,7 +144,12 @@ describe('backpressure', () => {
       }
       await until('the publisher waits', () => {
         const { bytes } = pipeline.broker.unconsumed('mobile_data');
-        return bytes > limit / 2 && connections.get('files')?.waiting === 1;
+        return (
+          bytes > limit / 2 &&
+          connections.get('files')?.waiting === 1 &&
+          stats.publisher.logIsFull &&
+          rowsInFlight(pipeline) === 500
+        );
       });
       await sleep(WHILE_MS);
       const before = { ...stats.publisher };

@@ -181,5 +181,5 @@ describe('packing does not matter', () => {
         }),
       ),
       { numRuns: 25, endOnFailure: true },
-    ));
+    )).timeout(300_000);
 });

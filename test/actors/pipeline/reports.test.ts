@@ -76,7 +76,8 @@ describe('the reporter', function () {
       await stage.write('a.csv', rows(2, 10));
       await until('the failure', () => log.messages('error').length > 0, 30_000);
       await rm(directory);
-      await mkdir(directory);
+      // The next export may have made it already.
+      await mkdir(directory, { recursive: true });
       const newest = (): string[] => readdirSync(directory).sort();
       await until(
         'two exports',

@@ -70,7 +70,8 @@ describe('an end at any moment', () => {
         pipeline.broker,
         rowLines(BACKLOG).map((value) => ({ value })),
       );
-      expect(await pipeline.end(1_000)).to.deep.equal({
+      await until('rows are read', () => (pipeline.topology.stats.partitions[0]?.rowsRead ?? 0) > 0);
+      expect(await pipeline.end(4_000)).to.deep.equal({
         workedOff: false,
         held: false,
         published: undefined,
@@ -101,6 +102,7 @@ describe('an end at any moment', () => {
         rowLines(BACKLOG).map((value) => ({ value })),
       );
       away = true;
+      await until('rows are read', () => (pipeline.topology.stats.partitions[0]?.rowsRead ?? 0) > 0);
       const problem = await pipeline.end(500).then(
         () => undefined,
         (error: unknown) => error,

@@ -22,6 +22,9 @@ const SMALL_STEPS: Settings = {
   'publisher.transactionBytes': '1KiB',
   'checkpoint.rows': '50',
   'regions.features': '12',
+  // So that a checkpoint has not many more, also when the partition comes late.
+  'publisher.linesPerMessage': '1',
+  'connections.rows.rows': '25',
 };
 
 type Failure = (attempt: Attempt) => Promise<Committed>;

@@ -37,7 +37,7 @@ const TEST_SETTINGS: Settings = {
   'log.level': 'silent',
 };
 
-const DRAIN_TIMEOUT_MS = 40_000;
+const DRAIN_TIMEOUT_MS = 100_000;
 
 /** A working folder with a pipeline that may be stopped and started again on the same state. */
 export class Stage {

@@ -1,6 +1,5 @@
 import fs from 'node:fs';
 import { expect } from 'chai';
-import { settle } from '../../support/simulated-clock.ts';
 import { until } from '../pipeline/support.ts';
 import { csv, HEADER, type Outcome, row, rows, type Run, type RunSettings, Workshop } from './ingest-run.ts';
 
@@ -310,8 +309,9 @@ describe('files that change', () => {
       });
       await midway;
       const stopped = run.stop();
-      // The stop comes first.
-      await settle(100);
+      await until('the publisher is told to stop', () =>
+        run.pipeline.actors().some(({ path, state }) => path === 'ingest/publisher' && state === 'stopping'),
+      );
       letGoOn();
       await stopped;
       return ROWS;

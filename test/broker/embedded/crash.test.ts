@@ -3,7 +3,7 @@ import { copyFile, mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect } from 'chai';
 import type { EmbeddedBroker } from '../../../src/broker/embedded/broker.ts';
-import { readAll, text } from '../helpers.ts';
+import { eventually, readAll, text } from '../helpers.ts';
 import { openAt, removeDirectory, temporaryDirectory } from '../fixtures.ts';
 import { Processes } from '../../support/processes.ts';
 
@@ -29,7 +29,9 @@ async function killedRun(
   child.stdout.on('data', (bytes: Buffer) => {
     output += bytes.toString('utf8');
   });
-  await new Promise((resolve) => child.stdout.once('data', resolve));
+  await eventually(() => {
+    expect(output).to.match(/^flushed 0$/m);
+  });
   await new Promise((resolve) => setTimeout(resolve, afterMs));
   child.kill('SIGKILL');
   await exited;

@@ -9,6 +9,8 @@ import { eventually } from '../helpers.ts';
 
 /** Short enough that a test can wait for a member to be given up. */
 export const SESSION_MS = 3_000;
+/** Where nobody waits for that: a busy machine must not give up a member. */
+const UNDISTURBED_SESSION_MS = 10_000;
 
 export function openKafkaAt(
   brokers: readonly string[],
@@ -21,7 +23,7 @@ export function openKafkaAt(
     group,
     compression: 'none',
     replication: 'auto',
-    sessionTimeoutMs: SESSION_MS,
+    sessionTimeoutMs: UNDISTURBED_SESSION_MS,
     transactionTimeoutMs: 10_000,
     waitForBrokerMs: 15_000,
     fingerprint: 'same',
@@ -117,6 +119,18 @@ export class Outsider {
       await admin.alterConfigs({
         validateOnly: false,
         resources: [{ ...resource, configEntries: [...kept, ...configEntries] }],
+      });
+      // The broker is told of it a moment after whoever controls it has answered.
+      await eventually(async () => {
+        const now = await admin.describeConfigs({ resources: [resource], includeSynonyms: false });
+        const values = new Map(
+          now.resources[0]?.configEntries.map((one) => [one.configName, one.configValue]),
+        );
+        for (const { name, value } of configEntries) {
+          if (values.get(name) !== value) {
+            throw new Error(`${name} of ${topic} is ${String(values.get(name))} and not yet ${value}`);
+          }
+        }
       });
     });
   }

@@ -172,7 +172,8 @@ describe('membership of a consumer group', function () {
     it('loses nothing when its connection goes silent while the broker is there', async () => {
       const a = new Member('a', ledger);
       const proxy = await proxied();
-      const membership = await join(a, proxy);
+      const sessionMs = 10_000;
+      const membership = await join(a, proxy, sessionMs);
       // One answer never comes, nor what follows it on that connection; new ones work.
       let silent = true;
       proxy.judge = (frame) => {
@@ -182,7 +183,7 @@ describe('membership of a consumer group', function () {
         }
         return 'pass';
       };
-      await pause(1.5 * SESSION_MS);
+      await pause(1.5 * sessionMs);
       expect(silent).to.equal(false);
       expect(a.events).to.deep.equal(['assigned 0', 'assigned 1']);
       await membership.confirm(0);
@@ -216,9 +217,9 @@ describe('membership of a consumer group', function () {
     it('keeps what it owns when the answer to joining again is lost', async () => {
       const [a, b] = [new Member('a', ledger), new Member('b', ledger)];
       const proxy = await proxied();
-      await join(a, proxy);
+      await join(a, proxy, LONG_SESSION_MS);
       const lost = proxy.cutOnce('reply', API.join);
-      await join(b);
+      await join(b, undefined, LONG_SESSION_MS);
       await shares([a, 1], [b, 1]);
       expect(lost()).to.equal(true);
       expect(a.events.filter((event) => event.startsWith('revoked'))).to.have.lengthOf(1);
@@ -279,7 +280,7 @@ describe('membership of a consumer group', function () {
 
     it('shows its members, assignments and offsets to the tools of Kafka', async () => {
       const a = new Member('a', ledger);
-      const membership = await join(a);
+      const membership = await join(a, undefined, LONG_SESSION_MS);
       await Promise.all([membership.commitOffset(0, 5), membership.commitOffset(1, 7)]);
       await place.outsider.administer(async (admin) => {
         const { groups } = await admin.describeGroups([membership.group]);
@@ -339,8 +340,9 @@ describe('membership of a consumer group', function () {
 
     it('tells a member that is refused later, whose configuration is of the fewer', async () => {
       const [a, b] = [new Member('a', ledger), new Member('b', ledger)];
-      const ofA = await join(a);
-      const refused = await failure(joinGroup({ ...options(b), fingerprint: 'other' }));
+      const ofA = await join(a, undefined, LONG_SESSION_MS);
+      const ofB = options(b, undefined, LONG_SESSION_MS);
+      const refused = await failure(joinGroup({ ...ofB, fingerprint: 'other' }));
       expect(String(refused)).to.contain('2 partitions, other').and.contain('2 partitions, same');
       await ofA.confirm(0);
       expect(a.events).to.deep.equal(['assigned 0', 'assigned 1']);
@@ -351,7 +353,8 @@ describe('membership of a consumer group', function () {
   describe('on a Kafka that is killed', () => {
     const own = useOwnKafka();
 
-    it('goes on by itself when its coordinator is back', async () => {
+    it('goes on by itself when its coordinator is back', async function () {
+      this.timeout(300_000);
       brokers = () => own().brokers;
       place = new KafkaPlace(brokers());
       await place.outsider.administer((admin) =>

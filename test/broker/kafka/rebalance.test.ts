@@ -10,6 +10,7 @@ import { Proxy } from './proxy.ts';
 
 const PARTITIONS = 6;
 /** Of what is told at once: nobody waits for it to end. */
+const SHORT_SESSION = { sessionTimeoutMs: SESSION_MS } as const;
 const LONG_SESSION = { sessionTimeoutMs: 120_000 } as const;
 const HEARTBEAT = 12;
 
@@ -72,14 +73,14 @@ describe('a group on Kafka', function () {
   }
 
   it('hands over in two steps: the former owner lets go first, and all else stays where it is', async () => {
-    const { member: a } = await joined('a');
+    const { member: a } = await joined('a', SHORT_SESSION);
     await shares([a, 6]);
     let letGo = (): void => undefined;
     const gate = new Promise<void>((resolve) => {
       letGo = resolve;
     });
     a.revocation = () => gate;
-    const { member: b } = await joined('b');
+    const { member: b } = await joined('b', SHORT_SESSION);
     await eventually(() => {
       expect(a.events.filter((event) => event.startsWith('revoking'))).to.have.length(3);
     });
@@ -112,8 +113,9 @@ describe('a group on Kafka', function () {
   it('takes over from a member that is not heard of, after it has let go by itself', async () => {
     const proxy = await Proxy.listen();
     proxies.push(proxy);
-    const { broker, member: a } = await joined('a', { socketFactory: proxy.socketFactory });
-    const { broker: other, member: b } = await joined('b');
+    const { socketFactory } = proxy;
+    const { broker, member: a } = await joined('a', { ...SHORT_SESSION, socketFactory });
+    const { broker: other, member: b } = await joined('b', SHORT_SESSION);
     await shares([a, 3], [b, 3]);
     const [partition = -1] = a.owned;
     const writer = await broker.openWriter(`rows-${String(partition)}`, {
@@ -144,7 +146,7 @@ describe('a group on Kafka', function () {
     const proxy = await Proxy.listen();
     proxies.push(proxy);
     const { member: a } = await joined('a', { ...LONG_SESSION, socketFactory: proxy.socketFactory });
-    const { member: b } = await joined('b');
+    const { member: b } = await joined('b', LONG_SESSION);
     await shares([a, 3], [b, 3]);
     const before = [a.events.length, b.events.length];
     proxy.goAway();

@@ -1,5 +1,5 @@
-import net from 'node:net';
 import { expect } from 'chai';
+import { freePort } from '../../support/free-port.ts';
 import { COMMANDS_MS, type Ended, Sandbox, type Started } from '../run/sandbox.ts';
 
 const HEADER = 'timepoint,deviceId,acceloX,acceloY,acceloZ,longitude,latitude,locked\n';
@@ -26,7 +26,7 @@ const LOOKS: readonly (readonly string[])[] = [
 ];
 
 describe('what a Geoflock keeps', function () {
-  this.timeout(COMMANDS_MS);
+  this.timeout(2 * COMMANDS_MS);
   let box: Sandbox;
   let running: Started;
   let url: string;
@@ -141,15 +141,3 @@ describe('what a Geoflock keeps', function () {
     }
   });
 });
-
-async function freePort(): Promise<number> {
-  const server = net.createServer();
-  await new Promise<void>((resolve) => {
-    server.listen(0, '127.0.0.1', resolve);
-  });
-  const { port } = server.address() as net.AddressInfo;
-  await new Promise((resolve) => {
-    server.close(resolve);
-  });
-  return port;
-}

@@ -178,7 +178,7 @@ describe('geoflock models', function () {
     await eventually(() => {
       const { drift } = JSON.parse(fs.readFileSync(path, 'utf8')) as { drift: { alarm: boolean } };
       expect(drift.alarm).to.equal(true);
-    }, 40_000);
+    }, 90_000);
     running.child.kill('SIGTERM');
     await running.ended;
     const history = await box.ask(['models', 'history']);

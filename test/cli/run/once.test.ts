@@ -270,7 +270,7 @@ describe('geoflock run --once', function () {
       box.configure('publisher: { transactionBytes: 128KiB }');
       box.put('a.csv', csv(60_000));
       // Long enough that the signal is heard before its end, also when this process is slow to send it.
-      box.put('b.csv', csv(120_000));
+      box.put('b.csv', csv(300_000));
       const run = box.start(['--once', '--json']);
       await run.told(/"msg":"reading; /);
       run.child.kill(signal);
@@ -280,7 +280,7 @@ describe('geoflock run --once', function () {
       const next = await box.once();
       expect(next.code).to.equal(0);
       expect(lasting(next).files).to.deep.equal({ done: 2, failed: 0 });
-      expect(lasting(next).rows).to.deep.equal({ read: 180_000, counted: 180_000, rejected: 0 });
+      expect(lasting(next).rows).to.deep.equal({ read: 360_000, counted: 360_000, rejected: 0 });
     });
   }
 

@@ -37,6 +37,7 @@ export interface Ended {
 
 export interface Started {
   readonly child: ChildProcess;
+  /** To be asked for when it is to end: from then on it has its time for that. */
   readonly ended: Promise<Ended>;
   /** Resolves when something is written to stderr that matches; rejects with what was written when it is not. */
   told(pattern: RegExp): Promise<void>;
@@ -133,10 +134,11 @@ export class Sandbox {
         resolve({ code, stdout, stderr, log: logLines(stderr) });
       });
     });
-    const said = (): string => `; it has written: ${stderr.slice(-2_000)}`;
-    const ended = within(ENDS_WITHIN_MS, () => `the end of geoflock ${args.join(' ')}${said()}`, close);
     // Not every test waits for it.
-    ended.catch(() => undefined);
+    close.catch(() => undefined);
+    const said = (): string => `; it has written: ${stderr.slice(-2_000)}`;
+    const ended = (): Promise<Ended> =>
+      within(ENDS_WITHIN_MS, () => `the end of geoflock ${args.join(' ')}${said()}`, close);
     const told = (pattern: RegExp): Promise<void> =>
       new Promise((resolve, reject) => {
         if (pattern.test(stderr)) {
@@ -152,7 +154,9 @@ export class Sandbox {
     let toldUrl: Promise<void> | undefined;
     return {
       child,
-      ended,
+      get ended() {
+        return ended();
+      },
       told: toldInTime,
       url: async () => {
         await (toldUrl ??= toldInTime(URL_TOLD));

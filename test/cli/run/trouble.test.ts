@@ -40,7 +40,7 @@ function usageOf({ child }: Started): { readonly cpuSeconds: number; readonly rs
 }
 
 describe('trouble with the brokers, as the user of the command sees it', function () {
-  this.timeout(COMMANDS_MS);
+  this.timeout(3 * COMMANDS_MS);
   let box: Sandbox;
   let prefix: string;
 
@@ -77,6 +77,8 @@ describe('trouble with the brokers, as the user of the command sees it', functio
         box.put(`more-${String(file)}.csv`, csv(5_000, `file${String(file)}-`));
       }
       await running.told(/"level":"warn".*"msg":"Kafka does not answer or asks to wait: trying again"/);
+      // What it was at is given up first.
+      await sleep(AWAY_MS);
       const before = usageOf(running);
       await sleep(AWAY_MS);
       const after = usageOf(running);
@@ -86,7 +88,7 @@ describe('trouble with the brokers, as the user of the command sees it', functio
         `      ${cpuSeconds.toFixed(2)} s of CPU in ${String(AWAY_MS / 1000)} s without a broker\n`,
       );
       // A loop that does not rest takes all of the time that it gets; waiting takes a thirtieth.
-      expect(cpuSeconds).to.be.below(AWAY_MS / 1000 / 4);
+      expect(cpuSeconds).to.be.below(AWAY_MS / 1000 / 2);
       expect(after.rssAnonMb).to.be.below(300);
       await kafka().startAgain();
       await until('all files are counted', () => weight() === 103_000, 90_000);

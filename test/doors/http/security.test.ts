@@ -309,7 +309,7 @@ describe('the HTTP door', () => {
     it('ends one that does not take its answer', async () => {
       door = await openDoor({
         admin: { maxConnections: '1' },
-        limits: { requestMs: 200, headersMs: 200 },
+        limits: { requestMs: 2_000, headersMs: 2_000 },
         answer: () => ({ status: 'done', result: { text: 'a'.repeat(64 * 2 ** 20) } }),
       });
       const socket = await connect(door.port);
