@@ -123,9 +123,6 @@ function* modelAt(
   for (let f = 0; f < features.count; f++) {
     const c = nearest[f] as number;
     weight[c] = (weight[c] as number) + (features.weight[f] as number);
-    if (f % FEATURES_PER_STEP === FEATURES_PER_STEP - 1) {
-      yield;
-    }
   }
   yield;
   const model = yield* ranked(features, k, nearest, { ...given, weight });
