@@ -121,9 +121,9 @@ export class DecodedSummaries {
       yield;
     }
     this.#kept = all;
-    return regions
-      .sort((a, b) => a.region - b.region || a.partition - b.partition)
-      .flatMap(({ panes }) => panes);
+    regions.sort((a, b) => a.region - b.region || a.partition - b.partition);
+    yield;
+    return regions.flatMap(({ panes }) => panes);
   }
 }
 
