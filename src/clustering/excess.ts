@@ -13,7 +13,6 @@ export const THOROUGH: Effort = { tilts: 16, curvatures: 12 };
 /** A sixth of the time: the bounds of a live model are wider by less than a hundredth of their width. */
 export const QUICK: Effort = { tilts: 4, curvatures: 8 };
 
-/** Of a lead: slope x, y, z, `below`, `most`. */
 const LEAD_DOUBLES = 5;
 
 /**
@@ -24,7 +23,7 @@ const LEAD_DOUBLES = 5;
  */
 export class Leads {
   count = 0;
-  /** LEAD_DOUBLES a lead. Another array when `next` was called. */
+  /** Of each lead one after another: slope x, y, z, `below`, `most`. Another array when `next` was called. */
   doubles = new Float64Array(8 * LEAD_DOUBLES);
 
   clear(): void {
@@ -82,9 +81,8 @@ export function greatestExcessOfAny(leads: Leads, variance: number, effort = THO
   if (!(variance > 0)) {
     return 0;
   }
-  const majorant = MAJORANT;
   // No more curved than this, in the direction of the steepest: see Scarf's bound.
-  const mostCurved = majorant.begin(leads, variance) / Math.sqrt(variance);
+  const mostCurved = MAJORANT.begin(leads, variance) / Math.sqrt(variance);
   let [outside, inside, touch] = TOUCHES;
   let least = Infinity;
   for (let tilts = 1; tilts <= effort.tilts; tilts++) {
@@ -94,7 +92,7 @@ export function greatestExcessOfAny(leads: Leads, variance: number, effort = THO
     inside.fill(0);
     for (let step = 0; step < effort.curvatures; step++) {
       const middle = Math.sqrt(low * high);
-      majorant.raise(middle, touch);
+      MAJORANT.raise(middle, touch);
       least = Math.min(least, touch[4] as number);
       const next = touch;
       if ((touch[3] as number) > variance) {
@@ -107,7 +105,7 @@ export function greatestExcessOfAny(leads: Leads, variance: number, effort = THO
         high = middle;
       }
     }
-    majorant.lean(outside, inside, high / (tilts + 1));
+    MAJORANT.lean(outside, inside, high / (tilts + 1));
   }
   return least;
 }
@@ -213,8 +211,8 @@ class Majorant {
 }
 
 const MAJORANT = new Majorant();
-const TOUCHES = [0, 1, 2].map(() => new Float64Array(TOUCH_DOUBLES)) as [
-  Float64Array,
-  Float64Array,
-  Float64Array,
-];
+const TOUCHES = [
+  new Float64Array(TOUCH_DOUBLES),
+  new Float64Array(TOUCH_DOUBLES),
+  new Float64Array(TOUCH_DOUBLES),
+] as const;

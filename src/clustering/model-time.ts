@@ -19,12 +19,12 @@ export interface PlacedPane {
   /** Input partition of its rows. */
   readonly partition: number;
   readonly pane: ModelPane;
-  /** Where it is used for one model after another: as what it was last given. Default: made anew each time. */
-  readonly given?: LastSource;
+  /** Where it is used for one model after another. Default: its source is made anew each time. */
+  readonly memo?: SourceMemo;
 }
 
-/** As long as a pane counts the same it is the same source, so that there is less to make and to compare. */
-export interface LastSource {
+/** The source that a pane was last: as long as it counts the same that is given again, not to be made or compared. */
+export interface SourceMemo {
   source: ModelSource | undefined;
 }
 
@@ -111,13 +111,13 @@ export function countedAt(panes: readonly PlacedPane[], options: TimeOptions): C
 }
 
 /** What a model is made of: a pane whose rows count `factor` times. */
-export function sourceOf({ given, pane, partition, region }: PlacedPane, factor: number): ModelSource {
-  if (given?.source?.factor === factor) {
-    return given.source;
+export function sourceOf({ memo, pane, partition, region }: PlacedPane, factor: number): ModelSource {
+  if (memo?.source?.factor === factor) {
+    return memo.source;
   }
   const source = { region, partition, pane: pane.span.from, tree: pane.tree, rows: pane.rows, factor };
-  if (given !== undefined) {
-    given.source = source;
+  if (memo !== undefined) {
+    memo.source = source;
   }
   return source;
 }

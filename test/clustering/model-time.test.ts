@@ -53,7 +53,7 @@ describe('the time of a model', () => {
   });
 
   it('is made of the same sources again as long as their panes count the same', () => {
-    const kept = PANES.map((placed) => ({ ...placed, given: { source: undefined } }));
+    const kept = PANES.map((placed) => ({ ...placed, memo: { source: undefined } }));
     const first = sourcesAt(kept, {}).sources;
     expect(first).to.deep.equal(sourcesAt(PANES, {}).sources);
     const again = sourcesAt(kept.slice(1), {}).sources;

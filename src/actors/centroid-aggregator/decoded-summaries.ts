@@ -25,8 +25,6 @@ interface Decoded {
   readonly bytes: number;
   /** In which call it was decoded. */
   readonly call: number;
-  /** In which call it was given last, and kept; 0: never. */
-  givenIn: number;
 }
 
 interface Region {
@@ -156,7 +154,6 @@ function decoded(
   const keep = (one: Decoded): ModelPane => {
     if (bytes + one.bytes <= most) {
       bytes += one.bytes;
-      one.givenIn = call.number;
       keeping.push(one);
     }
     return one.pane;
@@ -176,14 +173,14 @@ function decoded(
     const spare = last !== undefined && last.call > call.lentUpTo ? last.pane : undefined;
     const pane = decode(spare);
     const { memoryBytes } = pane.tree;
-    const one = { revision, pane, placed: undefined, bytes: memoryBytes, call: call.number, givenIn: 0 };
+    const one = { revision, pane, placed: undefined, bytes: memoryBytes, call: call.number };
     byName.set(name, one);
     return keep(one);
   };
   const { panes, region } = form.panesOf(parts, read, unread);
   if (byName.size > keeping.length) {
-    for (const [name, { givenIn }] of byName) {
-      if (givenIn !== call.number) {
+    for (const [name, one] of byName) {
+      if (!keeping.includes(one)) {
         byName.delete(name);
       }
     }
@@ -191,7 +188,7 @@ function decoded(
   const isWhole = keeping.length === panes.length;
   const placed = isWhole
     ? keeping.map(
-        (one) => (one.placed ??= { region, partition, pane: one.pane, given: { source: undefined } }),
+        (one) => (one.placed ??= { region, partition, pane: one.pane, memo: { source: undefined } }),
       )
     : panes.map((pane) => ({ region, partition, pane }));
   const now = { region, partition, panes: placed };

@@ -31,7 +31,7 @@ export class PartitionLog {
   #committed: PartitionState = { next: 0, consumed: 0 };
   #staged: PartitionState = { next: 0, consumed: 0 };
   #unconsumedBytes = 0;
-  #removing = 0;
+  #removedBelow = 0;
   readonly #waiters = new Set<() => void>();
 
   constructor(topic: string, topicId: number, partition: number) {
@@ -82,8 +82,20 @@ export class PartitionLog {
     return this.#staged;
   }
 
+  /** The `count` oldest batches are about to be removed: the store may have forgotten them before the index does. */
+  stageRemoval(count: number): void {
+    const last = this.index.at(count - 1);
+    this.#removedBelow = last === undefined ? 0 : last.base + last.count;
+  }
+
+  /** Batches below this offset may be gone. */
+  get removedBelow(): number {
+    return this.#removedBelow;
+  }
+
   rollBack(): void {
     this.#staged = this.#committed;
+    this.#removedBelow = 0;
   }
 
   /** Batches became visible; those that wait for records are woken. */
@@ -103,25 +115,9 @@ export class PartitionLog {
     this.#recount();
   }
 
-  /** The `count` oldest batches are being removed: the store may have forgotten them before the index does. */
-  remove(count: number): void {
-    const last = this.index.at(count - 1);
-    this.#removing = last === undefined ? 0 : last.base + last.count;
-  }
-
-  /** They were not. */
-  kept(): void {
-    this.#removing = 0;
-  }
-
-  /** Batches below this offset may be gone. */
-  get removing(): number {
-    return this.#removing;
-  }
-
   /** The `count` oldest batches were removed. */
   removed(count: number): void {
-    this.#removing = 0;
+    this.#removedBelow = 0;
     for (let left = count; left > 0; left--) {
       this.index.shift();
     }

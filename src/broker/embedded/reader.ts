@@ -128,7 +128,7 @@ export class EmbeddedReader implements PartitionReader {
 
   #load(head: BatchHead): void {
     const stored = this.#store.get(batchKey(this.#log.topicId, this.#log.partition, head));
-    if (stored === undefined && head.base < this.#log.removing) {
+    if (stored === undefined && head.base < this.#log.removedBelow) {
       // As if it had been removed before this read.
       return;
     }

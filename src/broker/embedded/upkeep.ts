@@ -22,7 +22,7 @@ export class RemoveBatches implements Work {
           group.remove(batchKey(log.topicId, log.partition, head));
         }
       }
-      log.remove(count);
+      log.stageRemoval(count);
     }
   }
 
@@ -34,7 +34,7 @@ export class RemoveBatches implements Work {
 
   rolledBack(): void {
     for (const { log } of this.#removals) {
-      log.kept();
+      log.rollBack();
     }
   }
 }
