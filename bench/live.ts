@@ -11,23 +11,26 @@
  * The third is a burst: 100,000 rows an update, all within the same hour, whose panes get up to ten times the rows of others. It
  * has no target.
  *
- * The whole runs as in the aggregator, in slices, with the search beside it; every fourth time an update goes before
- * it whose parts are timed one after another in one go. Checkpoints write the parts that have changed, as the
- * program's do, and what the aggregator does not know of them is copied, as from the table of the embedded broker. The
- * rest of reading it is no part of an update. The first eight updates of a series run in code that the engine has not
- * compiled yet: they are printed apart. Event loop and turns are watched from the first on. On a
+ * Checkpoints write what has changed into a table of the embedded broker, in a temporary folder, as the region
+ * actors do. An update begins with reading what is committed since the last one, and ends with the model. It runs as in
+ * the aggregator, in slices, with the search beside it; every fourth time an update goes before
+ * it whose parts are timed one after another in one go. The first eight updates of a series run in code that the engine
+ * has not compiled yet: they are printed apart. Event loop and turns are watched from the first on. On a
  * busy machine the processor time tells more than the clock, by which neighbours make everything longer; both are
  * printed where the target is by the clock. Exits with 1 when a target is missed.
  */
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { monitorEventLoopDelay, performance } from 'node:perf_hooks';
 import { parseArgs } from 'node:util';
 import { BackgroundSearch } from '../src/actors/centroid-aggregator/background-search.ts';
 import { SLICE_MS } from '../src/actors/in-slices.ts';
 import { BackgroundTurns } from '../src/actors/centroid-aggregator/background-turns.ts';
-import {
-  DecodedSummaries,
-  type EncodedSummary,
-} from '../src/actors/centroid-aggregator/decoded-summaries.ts';
+import { DecodedSummaries, type ReadSummaries } from '../src/actors/centroid-aggregator/decoded-summaries.ts';
+import { committedSummaries } from '../src/actors/centroid-aggregator/committed-summaries.ts';
+import { WrittenParts } from '../src/actors/region/written-parts.ts';
+import { openEmbeddedBroker } from '../src/broker/embedded/broker.ts';
 import { LayerCache } from '../src/clustering/layer-cache.ts';
 import type { LiveClusters } from '../src/clustering/identity.ts';
 import { searchCenters } from '../src/clustering/kmeans.ts';
@@ -39,10 +42,11 @@ import { paneGrid } from '../src/clustering/panes.ts';
 import { createRandom } from '../src/clustering/random.ts';
 import { RegionSummary } from '../src/clustering/region-summary.ts';
 import { finish, finishInSlices, type Steps } from '../src/clustering/slices.ts';
-import { fillRegions, regionCount } from '../src/geo/s2.ts';
+import { fillRegions, regionCount, regionToken } from '../src/geo/s2.ts';
 import { collectLessOften } from '../src/heap.ts';
 import { systemClock } from '../src/system/clock.ts';
 import { nextTurn } from '../src/system/event-loop.ts';
+import { silentLogger } from '../src/system/logger.ts';
 
 // As the program does.
 collectLessOften();
@@ -55,6 +59,7 @@ const { values } = parseArgs({
   },
 });
 
+const TABLE = 'regions';
 const LEVEL = 3;
 const HOUR_MS = 3_600_000;
 /** The defaults. */
@@ -71,6 +76,16 @@ const FEW_REGIONS = 16;
 /** So many updates of each series are none of those that count: the engine compiles what they are made by. */
 const WARMING_UP = 8;
 const MIB = 2 ** 20;
+
+const directory = await mkdtemp(join(tmpdir(), 'geoflock-bench-'));
+const broker = await openEmbeddedBroker({
+  directory,
+  mapBytes: 2 ** 29,
+  clock: systemClock,
+  log: silentLogger,
+});
+await broker.declareTopics([{ name: TABLE, kind: 'table', partitions: 1 }]);
+const writer = await broker.openWriter('regions-0');
 
 const random = createRandom(2024);
 const points = Number(values.points);
@@ -106,17 +121,12 @@ function row(): [number, number, number] {
   return [x / length, y / length, z / length];
 }
 
-interface StoredPart {
-  readonly revision: string;
-  readonly bytes: Uint8Array;
-}
-
 /** Kept from model to model, as in the aggregator. */
 const decoded = new DecodedSummaries();
 const cache = new LayerCache();
 const summaries = new Map<number, RegionSummary>();
-/** As they stand in the table, by name and revision: a checkpoint writes those parts that have changed. */
-const stored = new Map<number, Map<string, StoredPart>>();
+/** Of each region, what the table holds of it. */
+const written = new Map<number, WrittenParts>();
 let foldedMs = 0;
 /** Of the stream; by it goes the time. */
 let rowsGone = 0;
@@ -182,39 +192,22 @@ function groupByRegion(count: number): Int32Array {
   return next.subarray(0, -1);
 }
 
-function checkpoint(): readonly EncodedSummary[] {
-  return Array.from(summaries, ([region, summary]) => {
-    const table = stored.get(region) ?? new Map<string, StoredPart>();
-    stored.set(region, table);
-    const parts = summary.parts();
-    for (const { encode, name, revision } of parts) {
-      if (table.get(name)?.revision !== revision) {
-        table.set(name, { revision, bytes: encode() });
-      }
-    }
-    if (table.size > parts.length) {
-      const names = new Set(parts.map(({ name }) => name));
-      for (const gone of [...table.keys()].filter((name) => !names.has(name))) {
-        table.delete(gone);
-      }
-    }
-    return { partition: 0, ...read(String(region), table) };
-  });
-}
-
-/** As from the table of the embedded broker: what the aggregator does not know is copied. */
-function read(token: string, parts: ReadonlyMap<string, StoredPart>): Omit<EncodedSummary, 'partition'> {
-  const knows = decoded.knows(0);
-  const known = new Set<string>();
-  const given = new Map<string, Uint8Array>();
-  for (const [name, { bytes }] of parts) {
-    if (knows(0, token, name, bytes)) {
-      known.add(name);
-    } else {
-      given.set(name, bytes.slice());
+/** Writes what has changed, as the region actors and the partition's do. */
+async function checkpoint(): Promise<void> {
+  const transaction = writer.begin();
+  for (const [region, summary] of summaries) {
+    const parts = written.get(region) ?? new WrittenParts(regionToken(region, LEVEL), new Map(), summary);
+    written.set(region, parts);
+    for (const { key, value } of parts.update(summary)) {
+      transaction.put(TABLE, 0, key, value);
     }
   }
-  return { token, parts: given, known };
+  await transaction.commit();
+}
+
+/** What is committed, without what the last model was made of. */
+function readCommitted(): Promise<ReadSummaries> {
+  return committedSummaries(broker, TABLE, 1, decoded.since(0));
 }
 
 function print(what: string, figures: string): void {
@@ -240,25 +233,23 @@ function printTarget(what: string, value: number, unit: string, target: number):
 }
 
 /** Times each part of an update by itself. */
-function parts(live: LiveClusters, into: Map<string, number[]>): void {
+async function parts(live: LiveClusters, into: Map<string, number[]>): Promise<void> {
+  await checkpoint();
   const time = <T>(part: string, steps: Steps<T>): T => {
     const begun = processorMs();
     const result = finish(steps);
     into.set(part, [...(into.get(part) ?? []), processorMs() - begun]);
     return result;
   };
-  const panes = time('decoding', decoded.decode(checkpoint()));
+  const encoded = await readCommitted();
+  const panes = time('decoding', decoded.decode(encoded));
   const features = time('features and coarsening', liveFeatures(sourcesAt(panes, {}).sources, {}, cache));
   const warmStart = centersOf(live);
   const found = time('warm search', searchCenters(features.coarse, { ...model, seedings: 0, warmStart }));
   time('assignment and bounds', modelOf(features, model.k, found));
 }
 
-function* update(
-  encoded: readonly EncodedSummary[],
-  before: LiveModel,
-  search: BackgroundSearch,
-): Steps<LiveModel> {
+function* update(encoded: ReadSummaries, before: LiveModel, search: BackgroundSearch): Steps<LiveModel> {
   const { sources } = yield* sourceSteps(yield* decoded.decode(encoded), {});
   return yield* liveModelSteps(sources, model, before.live, search.found, cache);
 }
@@ -280,6 +271,7 @@ async function series(what: string, first: LiveModel, rows: Rows): Promise<LiveM
   });
   const timed = new Map<string, number[]>();
   const cold: number[] = [];
+  const reading: number[] = [];
   const whole: number[] = [];
   const wholeCpu: number[] = [];
   const delay = monitorEventLoopDelay({ resolution: 1 });
@@ -291,10 +283,10 @@ async function series(what: string, first: LiveModel, rows: Rows): Promise<LiveM
     const isWarm = turn >= 0;
     if (turn % PARTS_EVERY === 0) {
       fold(rows);
-      parts(last.live, timed);
+      await parts(last.live, timed);
     }
     fold(rows);
-    const encoded = checkpoint();
+    await checkpoint();
     await nextTurn();
     // Only from here on: making rows is no part of it.
     delay.reset();
@@ -311,13 +303,17 @@ async function series(what: string, first: LiveModel, rows: Rows): Promise<LiveM
     })();
     const begun = performance.now();
     const begunCpu = processorMs();
-    last = await turns.goFirst(() =>
-      finishInSlices(update(encoded, last, search), {
+    let read = begun;
+    last = await turns.goFirst(async () => {
+      const encoded = await readCommitted();
+      read = performance.now();
+      return finishInSlices(update(encoded, last, search), {
         now: () => performance.now(),
         pause: nextTurn,
         sliceMs: SLICE_MS,
-      }),
-    );
+      });
+    });
+    reading.push(read - begun);
     const took = performance.now() - begun;
     (isWarm ? whole : cold).push(took);
     if (isWarm) {
@@ -346,6 +342,7 @@ async function series(what: string, first: LiveModel, rows: Rows): Promise<LiveM
     printTimes(`${what}: ${part}, CPU`, times);
   }
   print(`${what}: the first updates`, `${cold.map((ms) => ms.toFixed(0)).join(', ')} ms`);
+  printTimes(`${what}: reading what is committed`, reading);
   printTimes(`${what}: whole update, CPU`, wholeCpu);
   printTimes(`${what}: whole update`, whole);
   print(`${what}: searches that ended beside`, String(searches));
@@ -365,19 +362,24 @@ async function series(what: string, first: LiveModel, rows: Rows): Promise<LiveM
 while (rowsGone < points) {
   fold({ count: BATCH });
 }
-const encoded = checkpoint();
+await checkpoint();
 const trees = [...summaries.values()].flatMap(({ panes }) => panes.map(({ tree }) => tree));
-const bytes = trees.reduce((sum, tree) => sum + tree.memoryBytes, 0);
+/** Of several panes each, some of them. */
+const buffers = new Set(trees.map(({ quadtree }) => quadtree.nodes.features.buffer));
+const bytes = [...buffers].reduce((sum, { byteLength }) => sum + byteLength, 0);
 print('regions', String(summaries.size));
 print('panes', String(trees.length));
+print('buffers', String(buffers.size));
 print('features', String(trees.reduce((sum, tree) => sum + tree.count, 0)));
 printTarget('memory of all summaries', bytes / MIB, 'MiB', 64);
 printTarget('insertion, CPU for a million points', foldedMs / 1000 / (points / 1e6), 's', 0.5);
 const begun = performance.now();
-const { sources } = sourcesAt(finish(decoded.decode(encoded)), {});
+const { sources } = sourcesAt(finish(decoded.decode(await readCommitted())), {});
 const first = finish(liveModelSteps(sources, model, undefined, undefined, cache));
 print('first model, with the search from nothing', `${(performance.now() - begun).toFixed(0)} ms`);
 const few = new Set([...summaries.keys()].slice(0, FEW_REGIONS));
 let last = await series('rows from everywhere', first, { count: UPDATE_ROWS });
 last = await series(`rows from ${String(FEW_REGIONS)} regions`, last, { count: UPDATE_ROWS, regions: few });
 await series('a burst', last, { count: BATCH, atOnce: true });
+await broker.close();
+await rm(directory, { recursive: true });

@@ -38,8 +38,11 @@ export interface TableEntry {
   readonly value: Uint8Array;
 }
 
-/** Whether the caller has what this entry says already; the bytes are valid only until it returns. */
-export type IsKnown = (key: string, value: Uint8Array) => boolean;
+/** Up to where a table partition was read; of use for the broker alone that gave it, and while that is open. */
+export interface TableMark {
+  readonly view: object;
+  readonly at: number;
+}
 
 /** Why a topic exists; decides retention (`log`) or compaction (`table`). */
 export interface TopicSpec {
@@ -112,15 +115,20 @@ export interface Broker {
   refreshTable(table: string, partition: number): Promise<void>;
 
   /**
-   * All live entries of one table partition as last refreshed, in ascending order of their keys, without those that
-   * are known: what is not given is not copied.
+   * All live entries of one table partition as last refreshed, in ascending order of their keys.
+   * @param since a mark of the partition: only entries that were put since it was made need be told, with others or
+   * without; of entries that were removed nothing is told. Their bytes are valid until the next call with a mark of
+   * the partition.
    */
   tableEntries(
     table: string,
     partition: number,
     prefix?: string,
-    isKnown?: IsKnown,
+    since?: TableMark,
   ): AsyncIterable<TableEntry>;
+
+  /** `tableEntries` tells all that was put before the mark to whoever asks from now on. */
+  tableMark(table: string, partition: number): Promise<TableMark>;
 
   /** One live entry as last refreshed; the bytes are the caller's own. */
   tableGet(table: string, partition: number, key: string): Promise<Uint8Array | undefined>;

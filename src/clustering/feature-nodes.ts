@@ -15,8 +15,6 @@ export const PENDING = new Float64Array(NODE_DOUBLES);
 const MERGED = new Float64Array(NODE_DOUBLES);
 
 const FIRST_CAPACITY = 16;
-/** Room for so many times the nodes that there are is not worth moving them. */
-const TRIMMED = 1.25;
 /** What takes over memory and finds too little is likely to be followed by more: it gets so many times what it needs. */
 const ROOM_TO_FOLLOW = 1.5;
 
@@ -62,6 +60,8 @@ export class FeatureNodes {
   /** Whether these are the first nodes, and each has a greater number than the one that it is a child of. */
   isDescending = true;
   private capacity: number;
+  /** For so many nodes there is memory from the features' first byte on: the capacity, or more. */
+  private room: number;
   private used = 1;
   private free = 0;
 
@@ -71,14 +71,27 @@ export class FeatureNodes {
    */
   constructor(nodes = FIRST_CAPACITY - 1, spare?: FeatureNodes, most = nodes) {
     this.capacity = nodes + 1;
-    [this.features, this.children] =
-      spare === undefined
-        ? allocateNodes(this.capacity)
-        : takenOver(spare.features.buffer, this.capacity, most + 1);
+    if (spare !== undefined && spare.room >= this.capacity) {
+      this.room = spare.room;
+      [this.features, this.children] = takenOver(spare.features, this.capacity);
+    } else {
+      this.room = spare === undefined ? this.capacity : roomToFollow(this.capacity, most + 1);
+      [this.features, this.children] = nodesIn(allocateNodes(this.room), 0, this.capacity);
+    }
   }
 
   get memoryBytes(): number {
-    return this.features.buffer.byteLength;
+    return this.room * NODE_BYTES;
+  }
+
+  /** Those of them that the nodes in use need. */
+  get neededBytes(): number {
+    return (this.live + 1) * NODE_BYTES;
+  }
+
+  /** Whether the buffer is, or was, that of others, too. */
+  get isPacked(): boolean {
+    return this.features.buffer.byteLength > this.memoryBytes;
   }
 
   /** Makes room for one more node; never for more than `most` in all. */
@@ -86,6 +99,15 @@ export class FeatureNodes {
     if (this.free === 0 && this.used === this.capacity) {
       this.grow(Math.min(2 * this.capacity, most + 1));
     }
+  }
+
+  /** Forgets all nodes, and keeps the memory. */
+  clear(): void {
+    this.children.fill(0, 0, 4 * this.used);
+    this.used = 1;
+    this.free = 0;
+    this.live = 0;
+    this.isDescending = true;
   }
 
   /** Makes room for so many nodes in all. */
@@ -96,25 +118,30 @@ export class FeatureNodes {
   }
 
   private grow(capacity: number): void {
-    const [features, children] = allocateNodes(capacity);
+    const [features, children] = nodesIn(allocateNodes(capacity), 0, capacity);
     features.set(this.features);
     children.set(this.children);
     this.features = features;
     this.children = children;
     this.capacity = capacity;
+    this.room = capacity;
   }
 
   /**
-   * Moves the trees of these roots (0: none), which are all nodes in use, together, unless little memory would be won
-   * by it; returns their new roots.
+   * Moves the trees of these roots (0: none), which are all nodes in use, to a place in a buffer, where they take the
+   * bytes that they need; returns their new roots.
    */
-  trim(roots: Int32Array<ArrayBuffer>): Int32Array<ArrayBuffer> {
-    if (this.capacity <= Math.max(this.live + 1, this.live * TRIMMED)) {
+  moveTo(buffer: ArrayBuffer, from: number, roots: Int32Array<ArrayBuffer>): Int32Array<ArrayBuffer> {
+    const { children, features } = this;
+    const capacity = this.live + 1;
+    this.capacity = capacity;
+    this.room = capacity;
+    [this.features, this.children] = nodesIn(buffer, from, capacity);
+    if (this.used === capacity) {
+      this.features.set(features.subarray(0, capacity * NODE_DOUBLES));
+      this.children.set(children.subarray(0, capacity * 4));
       return roots;
     }
-    const { children, features } = this;
-    this.capacity = this.live + 1;
-    [this.features, this.children] = allocateNodes(this.capacity);
     this.used = 1;
     this.free = 0;
     this.isDescending = true;
@@ -388,27 +415,27 @@ const FAMILIES = {
 /** Bytes of one node: its features and children. */
 const NODE_BYTES = NODE_DOUBLES * Float64Array.BYTES_PER_ELEMENT + 4 * Int32Array.BYTES_PER_ELEMENT;
 
-/** Features and children of so many nodes, in one buffer: to allocate one takes longer than to fill it. */
-function allocateNodes(capacity: number): NodeArrays {
-  return nodesIn(new ArrayBuffer(capacity * NODE_BYTES), capacity);
+/** Memory for the features and children of so many nodes, in one buffer: to allocate one takes longer than to fill it. */
+function allocateNodes(capacity: number): ArrayBuffer {
+  return new ArrayBuffer(capacity * NODE_BYTES);
 }
 
-/** The same in a buffer that is there, if that is large enough; all but the features of nodes above 0 is zero. */
-function takenOver(buffer: ArrayBuffer, capacity: number, most: number): NodeArrays {
-  const needed = capacity * NODE_BYTES;
-  if (buffer.byteLength < needed) {
-    const room = Math.min(Math.ceil(ROOM_TO_FOLLOW * capacity), Math.max(capacity, most));
-    return nodesIn(new ArrayBuffer(NODE_BYTES * room), capacity);
-  }
-  const [features, children] = nodesIn(buffer, capacity);
+/** @param most that there can be */
+function roomToFollow(capacity: number, most: number): number {
+  return Math.min(Math.ceil(ROOM_TO_FOLLOW * capacity), Math.max(capacity, most));
+}
+
+type NodeArrays = [Float64Array<ArrayBuffer>, Int32Array<ArrayBuffer>];
+
+/** The memory that begins with these features; all but the features of nodes above 0 is zero. */
+function takenOver({ buffer, byteOffset }: Float64Array<ArrayBuffer>, capacity: number): NodeArrays {
+  const [features, children] = nodesIn(buffer, byteOffset, capacity);
   features.fill(0, 0, NODE_DOUBLES);
   children.fill(0);
   return [features, children];
 }
 
-type NodeArrays = [Float64Array<ArrayBuffer>, Int32Array<ArrayBuffer>];
-
-function nodesIn(buffer: ArrayBuffer, capacity: number): NodeArrays {
-  const features = new Float64Array(buffer, 0, capacity * NODE_DOUBLES);
-  return [features, new Int32Array(buffer, features.byteLength, capacity * 4)];
+function nodesIn(buffer: ArrayBuffer, from: number, capacity: number): NodeArrays {
+  const features = new Float64Array(buffer, from, capacity * NODE_DOUBLES);
+  return [features, new Int32Array(buffer, from + features.byteLength, capacity * 4)];
 }

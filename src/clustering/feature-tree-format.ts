@@ -1,4 +1,5 @@
 import { type CellAddress, MAX_LEVEL } from '../geo/s2.ts';
+import { encodedBytes } from './encoded-bytes.ts';
 import { FACES, FeatureNodes, NODE_DOUBLES } from './feature-nodes.ts';
 import { SummaryFormatError } from './features.ts';
 
@@ -46,9 +47,9 @@ export interface TreeState {
 export function encodeTree(state: TreeState, before = 0): Uint8Array {
   const { root, roots, nodes } = state;
   const count = nodes.live;
-  const all = new Uint8Array(before + TREE_HEADER_BYTES + count * (1 + NODE_BYTES));
+  const all = encodedBytes(before + TREE_HEADER_BYTES + count * (1 + NODE_BYTES));
   const bytes = all.subarray(before);
-  const view = new DataView(bytes.buffer, before);
+  const view = new DataView(bytes.buffer, bytes.byteOffset);
   bytes[0] = TREE_FORMAT_VERSION;
   bytes[2] = SPHERE;
   if (root !== 'sphere') {

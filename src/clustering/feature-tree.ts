@@ -24,6 +24,10 @@ import { rankedAt } from './rank.ts';
  * quarter of it in new features pays for that, whatever the order of the points.
  */
 const COARSEN_TO = 0.75;
+/** So many trees that lie apart are worth a buffer for all of them. */
+const PACK_FROM = 4;
+/** A buffer of which a lesser share is in use is left by the trees that are still in it. */
+const LEAST_USE = 0.5;
 /** Leaf cells along a face. */
 const LEAVES = 2 ** MAX_LEVEL;
 
@@ -116,9 +120,32 @@ export class FeatureTree {
     }
   }
 
-  /** Gives memory back that no feature takes: for trees that are not likely to grow. No other state changes. */
-  trim(): void {
-    this.roots = this.nodes.trim(this.roots);
+  /**
+   * For trees that are not likely to grow: where a few of them lie apart, moves them into one buffer, in which no memory
+   * is left that no feature takes, and with them those from buffers that hardly anything is left in. No other state
+   * changes. V8 goes through all buffers one after another to find those that are of no more use, and the next
+   * collection waits for it: ten thousand of them take some ten milliseconds.
+   */
+  static pack(trees: readonly FeatureTree[]): void {
+    const apart = trees.reduce((count, { nodes }) => (nodes.isPacked ? count : count + 1), 0);
+    if (apart < PACK_FROM) {
+      return;
+    }
+    const used = new Map<ArrayBuffer, number>();
+    for (const { nodes } of trees) {
+      const { buffer } = nodes.features;
+      used.set(buffer, (used.get(buffer) ?? 0) + nodes.memoryBytes);
+    }
+    const moving = trees.filter(({ nodes }) => {
+      const { buffer } = nodes.features;
+      return !nodes.isPacked || (used.get(buffer) as number) < LEAST_USE * buffer.byteLength;
+    });
+    const buffer = new ArrayBuffer(moving.reduce((bytes, { nodes }) => bytes + nodes.neededBytes, 0));
+    let from = 0;
+    for (const tree of moving) {
+      tree.roots = tree.nodes.moveTo(buffer, from, tree.roots);
+      from += tree.nodes.memoryBytes;
+    }
   }
 
   /** Number of features, at most the limit. */

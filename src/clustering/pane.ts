@@ -59,7 +59,6 @@ export class Pane {
   settle(mostFeatures: number): void {
     const { tree } = this;
     tree.setLimit(Math.min(tree.limit, featureLimit(this.rows, mostFeatures)));
-    tree.trim();
   }
 
   /** Takes over all rows of another pane of the same region. */

@@ -1,5 +1,6 @@
 import { type CellAddress, regionAddress } from '../geo/s2.ts';
 import { FoldError, InvalidPointError, SummaryFormatError } from './features.ts';
+import { FeatureTree } from './feature-tree.ts';
 import { Pane } from './pane.ts';
 import { type PaneGrid, type PaneSpan, paneAt, paneBoundaries, REST, restBefore } from './panes.ts';
 import type { ModelPane } from './model-time.ts';
@@ -231,6 +232,7 @@ export class RegionSummary implements RegionState {
         pane.settle(this.features);
       }
     }
+    FeatureTree.pack(arranged.filter(({ span }) => span.from < newest.from).map(({ tree }) => tree));
     this.kept = arranged;
   }
 

@@ -17,6 +17,7 @@
  * | 40 | the tree (`feature-tree-format.ts`) |
  */
 import { type CellAddress, MAX_REGION_LEVEL, regionCount } from '../geo/s2.ts';
+import { encodedBytes } from './encoded-bytes.ts';
 import { limitOf, TREE_HEADER_BYTES } from './feature-tree-format.ts';
 import { FeatureTree } from './feature-tree.ts';
 import { SummaryFormatError } from './features.ts';
@@ -41,8 +42,8 @@ const PANE_BYTES = 40;
 
 export function encodeHead({ level, panes, region, rows, watermark }: SummaryHead): Uint8Array {
   const names = new TextEncoder().encode(panes.join(','));
-  const bytes = new Uint8Array(HEAD_BYTES + names.length);
-  const view = new DataView(bytes.buffer);
+  const bytes = encodedBytes(HEAD_BYTES + names.length);
+  const view = new DataView(bytes.buffer, bytes.byteOffset);
   bytes[0] = FORMAT_VERSION;
   bytes[1] = level;
   view.setUint32(4, region, true);
@@ -79,7 +80,7 @@ function namesIn(head: Uint8Array): readonly string[] {
 
 export function encodePane({ earliest, latest, rows, timeSum, tree }: Pane): Uint8Array {
   const bytes = tree.encode(PANE_BYTES);
-  const view = new DataView(bytes.buffer);
+  const view = new DataView(bytes.buffer, bytes.byteOffset);
   bytes[0] = FORMAT_VERSION;
   view.setFloat64(8, rows, true);
   view.setFloat64(16, earliest, true);

@@ -1,4 +1,4 @@
-import type { Broker, OutgoingRecord } from '../../src/broker/broker.ts';
+import type { Broker, OutgoingRecord, TableMark } from '../../src/broker/broker.ts';
 
 /** What a reader waits for so long is not there, or belongs to a transaction that is open. */
 const NOT_THERE_MS = 30_000;
@@ -58,9 +58,10 @@ export async function entriesOf(
   partition: number,
   prefix?: string,
   table = 'table',
+  since?: TableMark,
 ): Promise<[string, string | null][]> {
   const entries: [string, string | null][] = [];
-  for await (const { key, value } of broker.tableEntries(table, partition, prefix)) {
+  for await (const { key, value } of broker.tableEntries(table, partition, prefix, since)) {
     entries.push([key, text(value)]);
   }
   return entries;

@@ -276,6 +276,74 @@ describe('FeatureTree', () => {
     }
   });
 
+  describe('moved together with others', () => {
+    const bufferOf = (tree: FeatureTree): ArrayBuffer => tree.quadtree.nodes.features.buffer;
+    const rows = 400;
+    /** Trees of different points, every second one coarsened to fewer features than it had. */
+    const grown = (count: number): FeatureTree[] =>
+      Array.from({ length: count }, (_, seed) => {
+        const tree = treeOf(cityPoints(rows, 5, seed + 1), 200);
+        if (seed % 2 === 1) {
+          tree.setLimit(60);
+        }
+        return tree;
+      });
+
+    it('is the same to the byte, goes on as it would have, and takes no more than it needs', () => {
+      const [trees, apart] = [grown(6), grown(6)];
+      FeatureTree.pack(trees);
+      expect(new Set(trees.map(bufferOf)).size).to.equal(1);
+      expect(trees.map(({ memoryBytes }) => memoryBytes)).to.deep.equal(
+        trees.map(({ count }) => (count + 1) * 56),
+      );
+      const bytes = trees.reduce((sum, { memoryBytes }) => sum + memoryBytes, 0);
+      expect(bufferOf(trees[0] as FeatureTree).byteLength).to.equal(bytes);
+      // One at a time, so that it shows when one writes over its neighbours.
+      for (const [at, tree] of trees.entries()) {
+        for (const one of [tree, apart[at] as FeatureTree]) {
+          one.insertColumns(cities.x, cities.y, cities.z, 100 * at, 100 * at + 100);
+        }
+        expect(trees.map((one) => one.encode())).to.deep.equal(apart.map((one) => one.encode()));
+      }
+    });
+
+    it('stays where it is until a few lie apart, and leaves a buffer that hardly anything is left in', () => {
+      const trees = grown(8);
+      FeatureTree.pack(trees.slice(0, 3));
+      expect(new Set(trees.map(bufferOf)).size).to.equal(8);
+      FeatureTree.pack(trees);
+      const first = bufferOf(trees[0] as FeatureTree);
+      // Three have outgrown it.
+      for (const tree of trees.slice(0, 3)) {
+        tree.setLimit(2_000);
+        tree.insertColumns(cities.x, cities.y, cities.z, 0, 2_000);
+        expect(bufferOf(tree)).to.not.equal(first);
+      }
+      const before = trees.map(bufferOf);
+      FeatureTree.pack(trees);
+      expect(trees.map(bufferOf)).to.deep.equal(before);
+      // The fourth is worth it: those that have stayed are more than half of the first buffer.
+      trees[3]?.setLimit(2_000);
+      trees[3]?.insertColumns(cities.x, cities.y, cities.z, 0, 2_000);
+      const kept = trees.slice(4);
+      const share = kept.reduce((sum, { memoryBytes }) => sum + memoryBytes, 0) / first.byteLength;
+      const encoded = trees.map((tree) => tree.encode());
+      FeatureTree.pack(trees);
+      expect(kept.every((tree) => (bufferOf(tree) === first) === share >= 0.5)).to.equal(true);
+      expect(new Set(trees.slice(0, 4).map(bufferOf)).size).to.equal(1);
+      // Of the fifth alone less than half is left.
+      for (const tree of [...trees.slice(0, 4), ...trees.slice(5)]) {
+        tree.setLimit(4_000);
+        tree.insertColumns(cities.x, cities.y, cities.z, 2_000, 6_000);
+      }
+      const alone = bufferOf(trees[4] as FeatureTree);
+      FeatureTree.pack(trees);
+      expect(bufferOf(trees[4] as FeatureTree)).to.not.equal(alone);
+      expect(new Set(trees.map(bufferOf)).size).to.equal(1);
+      expect(trees[4]?.encode()).to.deep.equal(encoded[4]);
+    });
+  });
+
   it('fits its memory and its message', () => {
     const tree = treeOf(cities, 2000);
     expect(tree.memoryBytes).to.be.below(150_000);

@@ -397,17 +397,12 @@ class Aggregator {
     const { clock, signal } = this.#context;
     const epoch = (await unlessAborted(currentEpoch(broker, topics.settings), signal)).number;
     await refreshSummaries(broker, topics.regions, partitions, signal);
-    const { epochs, nextOffsets, summaries } = await committedSummaries(
-      broker,
-      topics.regions,
-      partitions,
-      decoded.knows(epoch),
-    );
-    if ([...epochs].some((one) => one !== epoch)) {
+    const read = await committedSummaries(broker, topics.regions, partitions, decoded.since(epoch));
+    if ([...read.epochs].some((one) => one !== epoch)) {
       return undefined;
     }
     const steps = function* (): Steps<Pick<Built<T>, 'made' | 'time'> & { readonly span: RowSpan }> {
-      const panes = yield* decoded.decode(summaries, epoch);
+      const panes = yield* decoded.decode(read, epoch);
       const { sources, span, time } = yield* sourceSteps(panes, asked);
       return { made: yield* make(sources, panes), time, span };
     };
@@ -416,7 +411,7 @@ class Aggregator {
       lineageOf({ broker, topics, partitions }, { ...made, model, time: asked }, span),
       signal,
     );
-    return { ...built, of: { nextOffsets, epoch, lineage } };
+    return { ...built, of: { nextOffsets: read.nextOffsets, epoch, lineage } };
   }
 
   async #serve(published: PublishedModel, begun: number): Promise<void> {

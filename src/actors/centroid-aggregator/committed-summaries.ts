@@ -1,12 +1,12 @@
-import type { Broker } from '../../broker/broker.ts';
+import type { Broker, TableMark } from '../../broker/broker.ts';
 import { decodeProgress, type PartitionProgress } from '../partition/progress.ts';
-import { parseSummaryKey, SummaryParts } from '../partition/summary-chunks.ts';
+import { SummaryParts } from '../partition/summary-chunks.ts';
 import { PROGRESS_KEY, SUMMARY_PREFIX } from '../topics.ts';
 import { unlessAborted } from '../unless-aborted.ts';
-import type { EncodedSummary, KnowsPart } from './decoded-summaries.ts';
+import type { EncodedSummary, ReadSummaries } from './decoded-summaries.ts';
 
-export interface CommittedSummaries {
-  readonly summaries: readonly EncodedSummary[];
+export interface CommittedSummaries extends ReadSummaries {
+  readonly marks: readonly TableMark[];
   readonly nextOffsets: readonly number[];
   /** Epoch of each partition that has counted anything: no model is made of several. */
   readonly epochs: ReadonlySet<number>;
@@ -15,24 +15,28 @@ export interface CommittedSummaries {
 /**
  * The summaries as last committed, partition by partition, and the next offset of each. A partition
  * whose checkpoint moved while it was read is read again, so that its summaries belong together.
- * @param knows parts that need not be read
+ * @param since by partition: only what may have changed since is read. Default: all
  */
 export async function committedSummaries(
   broker: Broker,
   table: string,
   partitions: number,
-  knows: KnowsPart = () => false,
+  since?: readonly TableMark[],
 ): Promise<CommittedSummaries> {
   const summaries: EncodedSummary[] = [];
   const nextOffsets: number[] = [];
   const epochs = new Set<number>();
+  const marks: TableMark[] = [];
   for (let partition = 0; partition < partitions; partition++) {
     for (;;) {
       const before = await progressOf(broker, table, partition);
-      const read = await summariesOf(broker, table, partition, knows);
+      // Before it is read: what is committed meanwhile is read again.
+      const mark = await broker.tableMark(table, partition);
+      const read = await summariesOf(broker, table, partition, since?.[partition]);
       const after = await progressOf(broker, table, partition);
       if (after?.nextOffset === before?.nextOffset && after?.epoch === before?.epoch) {
         summaries.push(...read);
+        marks.push(mark);
         nextOffsets.push(before?.nextOffset ?? 0);
         if (before !== undefined) {
           epochs.add(before.epoch);
@@ -41,7 +45,7 @@ export async function committedSummaries(
       }
     }
   }
-  return { summaries, nextOffsets, epochs };
+  return { summaries, marks, since, nextOffsets, epochs };
 }
 
 /** Brings all partitions' summaries up to what is committed now, by whomever. */
@@ -79,29 +83,16 @@ async function progressOf(
   return stored === undefined ? undefined : decodeProgress(stored);
 }
 
+/** Regions of which something may have changed since a mark, and of each the parts that may have. */
 async function summariesOf(
   broker: Broker,
   table: string,
   partition: number,
-  knows: KnowsPart,
+  since: TableMark | undefined,
 ): Promise<EncodedSummary[]> {
   const parts = new SummaryParts();
-  const isKnown = (key: string, value: Uint8Array): boolean => {
-    const { chunk, part, token } = parseSummaryKey(key);
-    // The first chunk tells, and comes first.
-    if (chunk > 0 ? !parts.isKnown(token, part) : !knows(partition, token, part, value)) {
-      return false;
-    }
-    parts.addKnown(token, part);
-    return true;
-  };
-  for await (const { key, value } of broker.tableEntries(table, partition, SUMMARY_PREFIX, isKnown)) {
+  for await (const { key, value } of broker.tableEntries(table, partition, SUMMARY_PREFIX, since)) {
     parts.add(key, value);
   }
-  return Array.from(parts.regions(), ([token, stored, known]) => ({
-    partition,
-    token,
-    parts: stored,
-    known,
-  }));
+  return Array.from(parts.regions(), ([token, stored]) => ({ partition, token, parts: stored }));
 }

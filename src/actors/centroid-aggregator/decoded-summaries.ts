@@ -1,3 +1,5 @@
+import type { TableMark } from '../../broker/broker.ts';
+import { FeatureTree } from '../../clustering/feature-tree.ts';
 import type { ModelPane, PlacedPane } from '../../clustering/model-time.ts';
 import { formOf, type Once, type StoredForm } from '../../clustering/region-algorithm.ts';
 import type { Steps } from '../../clustering/slices.ts';
@@ -9,12 +11,19 @@ export interface EncodedSummary {
   readonly token: string;
   /** By their names, see `RegionState.parts`. */
   readonly parts: ReadonlyMap<string, Uint8Array>;
-  /** Names of parts that were not read, as `DecodedSummaries.knows` knows them. Default none. */
-  readonly known?: ReadonlySet<string>;
 }
 
-/** Whether a part of a summary, or its first bytes, need not be read: it is known what it says. */
-export type KnowsPart = (partition: number, token: string, part: string, bytes: Uint8Array) => boolean;
+/** Summaries as they were read from the tables. */
+export interface ReadSummaries {
+  readonly summaries: readonly EncodedSummary[];
+  /** By partition: up to where it was read. Default: nobody goes on from there. */
+  readonly marks?: readonly TableMark[];
+  /**
+   * By partition: from where on. Regions and parts that are not given are what they were there.
+   * Default: from the beginning, all are given.
+   */
+  readonly since?: readonly TableMark[] | undefined;
+}
 
 interface Decoded {
   readonly revision: PartRevision;
@@ -47,15 +56,14 @@ interface Kept {
 }
 
 /** By partition, then by token. */
-type KeptRegions = ReadonlyMap<number, ReadonlyMap<string, Kept>>;
-
-const NOTHING: KeptRegions = new Map();
+type KeptRegions = Map<number, Map<string, Kept>>;
 
 /** Most that is kept: 384 regions of 2,000 features are 45 MB. */
 const MOST_BYTES = 96 * 2 ** 20;
 
 /**
- * Panes as they were last decoded: of one with the same revision, in the same epoch, the same is given again.
+ * Panes as they were last decoded: of one with the same revision, in the same epoch, the same is given again, and
+ * where all are kept only what has changed since need be read.
  * What is given is shared and must not be changed. Where they would take more than `most` bytes, those that
  * come last are decoded each time.
  *
@@ -69,24 +77,17 @@ export class DecodedSummaries {
   #calls = 0;
   /** What was decoded up to this call may be in use elsewhere. */
   #lentUpTo = 0;
-  #kept = NOTHING;
+  #kept: KeptRegions = new Map();
+  /** Up to where the tables were read; undefined where not all of it is kept. */
+  #marks: readonly TableMark[] | undefined;
 
   constructor(most = MOST_BYTES) {
     this.#most = most;
   }
 
-  /** The parts that `decode` of this epoch would find unchanged: all but the first of each region. Until the next `decode`. */
-  knows(epoch: number): KnowsPart {
-    const kept = epoch === this.#epoch ? this.#kept : NOTHING;
-    return (partition, token, part, bytes) => {
-      const region = kept.get(partition)?.get(token);
-      const known = region?.panes.get(part);
-      return (
-        known !== undefined &&
-        part !== region?.form.firstPart &&
-        isEqual(known.revision, region?.form.revisionOf(bytes))
-      );
-    };
+  /** From where on the next `decode` of this epoch needs to be given anything. Undefined: all. */
+  since(epoch: number): readonly TableMark[] | undefined {
+    return epoch === this.#epoch ? this.#marks : undefined;
   }
 
   /** What was given last is used beyond the next call: it stays as it is. */
@@ -98,30 +99,63 @@ export class DecodedSummaries {
    * The panes of all summaries there are now, in the fixed order of a model. Others are forgotten, and all when
    * the epoch is another: then rows have been folded anew.
    * @throws SummaryFormatError when one is damaged or of an unknown version.
+   * @throws RangeError when they were read from another mark on than the last call has left.
    */
-  *decode(summaries: readonly EncodedSummary[], epoch = 0): Steps<readonly PlacedPane[]> {
-    const before = epoch === this.#epoch ? this.#kept : NOTHING;
+  *decode({ marks, since, summaries }: ReadSummaries, epoch = 0): Steps<readonly PlacedPane[]> {
+    if (since !== undefined && since !== this.since(epoch)) {
+      throw new RangeError('summaries were read from another mark on than those that are kept');
+    }
+    const before = epoch === this.#epoch ? this.#kept : new Map<number, Map<string, Kept>>();
     // Given up half way, some of it is no more what it was.
-    this.#kept = NOTHING;
+    this.#kept = new Map();
+    this.#marks = undefined;
     this.#epoch = epoch;
-    const call = { number: ++this.#calls, lentUpTo: this.#lentUpTo };
-    const regions: Region[] = [];
-    const all = new Map<number, Map<string, Kept>>();
-    let left = this.#most;
+    const call = { number: ++this.#calls, lentUpTo: this.#lentUpTo, isOfChanges: since !== undefined };
+    const all: KeptRegions = call.isOfChanges ? before : new Map<number, Map<string, Kept>>();
+    let left = this.#most - bytesOf(all);
+    const partial: Region[] = [];
     for (const summary of summaries) {
       const { partition, token } = summary;
-      const { kept, region } = decoded(summary, before.get(partition)?.get(token), left, call);
+      const last = before.get(partition)?.get(token);
+      if (call.isOfChanges) {
+        left += last?.bytes ?? 0;
+      }
+      const { kept, region } = decoded(summary, last, left, call);
       left -= kept.bytes;
       const ofPartition = all.get(partition) ?? new Map<string, Kept>();
       all.set(partition, ofPartition);
       ofPartition.set(token, kept);
-      regions.push(region);
+      if (kept.whole === undefined) {
+        partial.push(region);
+      }
       yield;
     }
-    this.#kept = all;
+    const regions = [...wholeRegions(all), ...partial];
     regions.sort((a, b) => a.region - b.region || a.partition - b.partition);
+    this.#kept = all;
+    this.#marks = partial.length === 0 ? marks : undefined;
     yield;
     return regions.flatMap(({ panes }) => panes);
+  }
+}
+
+function bytesOf(regions: KeptRegions): number {
+  let bytes = 0;
+  for (const ofPartition of regions.values()) {
+    for (const kept of ofPartition.values()) {
+      bytes += kept.bytes;
+    }
+  }
+  return bytes;
+}
+
+function* wholeRegions(regions: KeptRegions): Generator<Region> {
+  for (const ofPartition of regions.values()) {
+    for (const { whole } of ofPartition.values()) {
+      if (whole !== undefined) {
+        yield whole;
+      }
+    }
   }
 }
 
@@ -129,27 +163,25 @@ interface Call {
   readonly number: number;
   /** What was decoded in later ones is of no more use when it has changed. */
   readonly lentUpTo: number;
+  /** What is not given is what it was. */
+  readonly isOfChanges: boolean;
 }
 
 /** A region's panes, of which no more than `most` bytes are kept. */
 function decoded(
-  { known, partition, parts }: EncodedSummary,
+  { partition, parts: given }: EncodedSummary,
   before: Kept | undefined,
   most: number,
   call: Call,
 ): { readonly region: Region; readonly kept: Kept } {
+  const known = call.isOfChanges ? before : undefined;
+  const parts = known === undefined || given.has(known.form.firstPart) ? given : withFirst(given, known);
   const form = formOf(parts);
-  if (
-    before?.whole !== undefined &&
-    before.form === form &&
-    before.bytes <= most &&
-    isUnchanged(before, parts, known)
-  ) {
-    return { region: before.whole, kept: before };
-  }
   const byName = before?.panes ?? new Map<string, Decoded>();
   // In the order of the panes.
   const keeping: Decoded[] = [];
+  /** Likely to change again. */
+  const changing = new Set<Decoded>();
   let bytes = 0;
   const keep = (one: Decoded): ModelPane => {
     if (bytes + one.bytes <= most) {
@@ -159,7 +191,7 @@ function decoded(
     return one.pane;
   };
   const unread = (name: string): ModelPane | undefined => {
-    const one = known?.has(name) === true ? byName.get(name) : undefined;
+    const one = known?.panes.get(name);
     return one === undefined ? undefined : keep(one);
   };
   const read: Once = (name, revision, decode) => {
@@ -175,6 +207,9 @@ function decoded(
     const { memoryBytes } = pane.tree;
     const one = { revision, pane, placed: undefined, bytes: memoryBytes, call: call.number };
     byName.set(name, one);
+    if (last !== undefined) {
+      changing.add(one);
+    }
     return keep(one);
   };
   const { panes, region } = form.panesOf(parts, read, unread);
@@ -185,6 +220,7 @@ function decoded(
       }
     }
   }
+  packTrees(keeping.slice(0, -1).filter((one) => !changing.has(one)));
   const isWhole = keeping.length === panes.length;
   const placed = isWhole
     ? keeping.map(
@@ -197,35 +233,25 @@ function decoded(
   return { region: now, kept: { form, first, panes: byName, bytes, whole } };
 }
 
+function withFirst(given: EncodedSummary['parts'], { first, form }: Kept): EncodedSummary['parts'] {
+  return new Map([...given, [form.firstPart, first]]);
+}
+
+/** Trees that are likely to stay as they are, in one buffer: one that changes takes over memory of its own. */
+function packTrees(decoded: readonly Decoded[]): void {
+  FeatureTree.pack(decoded.map(({ pane }) => pane.tree).filter((tree) => tree instanceof FeatureTree));
+}
+
 /** @param spare of no more use: taken where it is as long */
 function copied(bytes: Uint8Array, spare: Uint8Array | undefined): Uint8Array {
   if (spare?.length !== bytes.length) {
-    return bytes.slice();
+    // It is small, and so comes from the pool: to keep a buffer for each takes longer to collect.
+    return Buffer.from(bytes);
   }
   spare.set(bytes);
   return spare;
 }
 
-/** Whether the parts are those that all panes of a region were decoded of. */
-function isUnchanged(
-  { first, form, panes }: Kept,
-  parts: EncodedSummary['parts'],
-  known: EncodedSummary['known'],
-): boolean {
-  if (Buffer.compare(first, parts.get(form.firstPart) as Uint8Array) !== 0) {
-    return false;
-  }
-  for (const [name, { revision }] of panes) {
-    if (known?.has(name) !== true) {
-      const part = parts.get(name);
-      if (part === undefined || !isEqual(revision, form.revisionOf(part))) {
-        return false;
-      }
-    }
-  }
-  return true;
-}
-
-function isEqual({ limit, rows }: PartRevision, other: PartRevision | undefined): boolean {
-  return rows === other?.rows && limit === other.limit;
+function isEqual({ limit, rows }: PartRevision, other: PartRevision): boolean {
+  return rows === other.rows && limit === other.limit;
 }

@@ -44,7 +44,8 @@ export class TimeNotKeptError extends Error {
 export async function modelAt(ports: ModelPorts, settings: ModelSettings): Promise<MadeModel> {
   const { broker, clock, partitions, signal, topics } = ports;
   await refreshSummaries(broker, topics.regions, partitions, signal);
-  const { epochs, nextOffsets, summaries } = await committedSummaries(broker, topics.regions, partitions);
+  const read = await committedSummaries(broker, topics.regions, partitions);
+  const { epochs, nextOffsets, summaries } = read;
   if (epochs.size > 1) {
     throw new RewindUnderWayError(
       'a rewind is under way: wait until all partitions have begun anew (geoflock run --once does so)',
@@ -58,7 +59,7 @@ export async function modelAt(ports: ModelPorts, settings: ModelSettings): Promi
     );
   }
   const steps = function* (): Steps<MadeModel> {
-    const decoded = yield* new DecodedSummaries(0).decode(summaries);
+    const decoded = yield* new DecodedSummaries(0).decode(read);
     const { sources, span, time } = yield* sourceSteps(decoded, settings.time);
     const model = yield* withDrift(yield* modelSteps(sources, settings.model), decoded, settings);
     return { model: { ...model, time }, nextOffsets, span };

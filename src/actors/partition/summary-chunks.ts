@@ -42,24 +42,9 @@ export function joinChunks(chunks: readonly Uint8Array[]): Uint8Array {
   return joined;
 }
 
-const NONE: ReadonlySet<string> = new Set();
-
 /** Entries of the table, put together to the parts of each region's summary, by its token. */
 export class SummaryParts {
   readonly #chunks = new Map<string, Map<string, Uint8Array[]>>();
-  /** By token: parts that whoever reads knows already. */
-  readonly #known = new Map<string, Set<string>>();
-
-  /** Leaves a part out. */
-  addKnown(token: string, part: string): void {
-    const known = this.#known.get(token) ?? new Set<string>();
-    this.#known.set(token, known);
-    known.add(part);
-  }
-
-  isKnown(token: string, part: string): boolean {
-    return this.#known.get(token)?.has(part) === true;
-  }
 
   add(key: string, value: Uint8Array): void {
     const { chunk, part, token } = parseSummaryKey(key);
@@ -70,11 +55,10 @@ export class SummaryParts {
     chunks[chunk] = value;
   }
 
-  /** Token and parts of each region's summary, and the names of its parts that were left out. */
-  *regions(): Generator<readonly [string, ReadonlyMap<string, Uint8Array>, ReadonlySet<string>]> {
+  /** Token and parts of each region's summary. */
+  *regions(): Generator<readonly [string, ReadonlyMap<string, Uint8Array>]> {
     for (const [token, parts] of this.#chunks) {
-      const joined = new Map([...parts].map(([part, chunks]) => [part, joinChunks(chunks)]));
-      yield [token, joined, this.#known.get(token) ?? NONE];
+      yield [token, new Map(Array.from(parts, ([part, chunks]) => [part, joinChunks(chunks)]))];
     }
   }
 }

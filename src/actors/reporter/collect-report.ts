@@ -67,8 +67,8 @@ export async function collectReport(
 async function committedPanes(ports: ModelPorts): Promise<readonly PlacedPane[]> {
   const { broker, clock, partitions, signal, topics } = ports;
   await refreshSummaries(broker, topics.regions, partitions, signal);
-  const { summaries } = await committedSummaries(broker, topics.regions, partitions);
-  return await inSlices(new DecodedSummaries(0).decode(summaries), { clock, signal });
+  const read = await committedSummaries(broker, topics.regions, partitions);
+  return await inSlices(new DecodedSummaries(0).decode(read), { clock, signal });
 }
 
 /** Those whose rows the model is of: a pane counts as a whole or not at all. */

@@ -1,4 +1,4 @@
-/** Memory for the values of one store transaction, used again for the next: no garbage, no growth. */
+/** Memory for many values: those of one store transaction, used again for the next, or those of one reading. */
 
 const BLOCK_BYTES = 1024 * 1024;
 /** More blocks than this are given back after the group that needed them. */

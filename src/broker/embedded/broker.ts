@@ -17,21 +17,23 @@ import type {
   Membership,
   OwnershipClaim,
   PartitionReader,
-  IsKnown,
   TableEntry,
+  TableMark,
   TopicSpec,
   Writer,
 } from '../broker.ts';
 import { BrokerError, missingTopics, NotOwnerError, StoreUnusableError } from '../errors.ts';
 import { firstRecordSince } from '../read-to-end.ts';
+import type { Arena } from './arena.ts';
 import { Catalog, formatEntry } from './catalog.ts';
 import { CommitQueue } from './commit-queue.ts';
 import { entryKey, entryNameOf, entryRange, writerKey } from './keys.ts';
-import { type OrderedStore, openOrderedStore } from './lmdb.ts';
+import { type OrderedStore, openOrderedStore, type Snapshot } from './lmdb.ts';
 import { EmbeddedReader } from './reader.ts';
 import { planRemovals, type Removal } from './retention.ts';
 import { prepareDirectory } from './store-files.ts';
 import { lockStore, type StoreLock } from './store-lock.ts';
+import { TableChanges } from './table-changes.ts';
 import { PutEntries, RecordConsumed, RemoveBatches } from './upkeep.ts';
 import { EmbeddedWriter } from './writer.ts';
 
@@ -118,6 +120,8 @@ class LmdbBroker implements EmbeddedBroker {
   readonly #epochs = new Map<string, number>();
   readonly #members = new Set<string>();
   readonly #readers = new Set<EmbeddedReader>();
+  /** Of the table partitions of which somebody has a mark. */
+  readonly #changes = new Map<string, TableChanges>();
   #declaring: Promise<unknown> = Promise.resolve();
   #cancelUpkeep: () => void = () => undefined;
   #closing: Promise<void> | undefined;
@@ -188,6 +192,7 @@ class LmdbBroker implements EmbeddedBroker {
         currentEpoch: (writer) => this.#currentEpoch(writer),
         log: (topic, partition) => this.#catalog.log(topic, partition),
         tableId: (table, partition) => this.#catalog.tableId(table, partition),
+        changes: (table, partition) => this.#changes.get(partitionOf(table, partition)),
       },
       name,
       epoch,
@@ -278,21 +283,19 @@ class LmdbBroker implements EmbeddedBroker {
     table: string,
     partition: number,
     prefix = '',
-    isKnown?: IsKnown,
+    since?: TableMark,
   ): AsyncGenerator<TableEntry> {
     this.#checkOpen();
     const id = this.#catalog.tableId(table, partition);
-    const isPeek = isKnown !== undefined;
-    const { entries, done } = this.#store.snapshot(entryRange(id, partition, prefix), isPeek);
+    const { done, entries } =
+      this.#changedEntries(id, partition, prefix, since) ??
+      this.#store.snapshot(entryRange(id, partition, prefix));
     try {
       let bytes = 0;
       let count = 0;
       for (const { key, value } of entries) {
-        const name = entryNameOf(key);
         const size = value.byteLength;
-        if (isKnown?.(name, value) !== true) {
-          yield { key: name, value: isPeek ? value.slice() : value };
-        }
+        yield { key: entryNameOf(key), value };
         bytes += size;
         count++;
         if (bytes >= RESTORE_SLICE_BYTES || count >= RESTORE_SLICE_ENTRIES) {
@@ -307,6 +310,38 @@ class LmdbBroker implements EmbeddedBroker {
         done();
       }
     }
+  }
+
+  tableMark(table: string, partition: number): Promise<TableMark> {
+    this.#checkOpen();
+    const of = partitionOf(this.#catalog.tableId(table, partition), partition);
+    let view = this.#changes.get(of);
+    if (view === undefined) {
+      view = new TableChanges(this.#commits.staged);
+      this.#changes.set(of, view);
+    }
+    return Promise.resolve({ view, at: this.#commits.visible });
+  }
+
+  /** What was put since the mark; undefined where that is not known. */
+  #changedEntries(
+    table: number,
+    partition: number,
+    prefix: string,
+    since: TableMark | undefined,
+  ): Snapshot | undefined {
+    const changes = this.#changes.get(partitionOf(table, partition));
+    if (changes === undefined || since?.view !== changes) {
+      return undefined;
+    }
+    const changed = changes.since(since.at, prefix);
+    if (changed === undefined) {
+      return undefined;
+    }
+    const keys = changed.map((name) => entryKey(table, partition, name)).sort((a, b) => Buffer.compare(a, b));
+    const { done, entries } = this.#store.snapshotOf(keys);
+    changes.arena.reset();
+    return { done, entries: copies(entries, changes.arena) };
   }
 
   async tableGet(table: string, partition: number, key: string): Promise<Uint8Array | undefined> {
@@ -402,5 +437,17 @@ class LmdbBroker implements EmbeddedBroker {
       const more = this.#removals().length > 0 && this.#commits.upkeep();
       this.#scheduleUpkeep(more ? UPKEEP_AGAIN_MS : UPKEEP_EVERY_MS);
     });
+  }
+}
+
+function partitionOf(table: number, partition: number): string {
+  return `${String(table)}/${String(partition)}`;
+}
+
+function* copies(entries: Snapshot['entries'], arena: Arena): Snapshot['entries'] {
+  for (const { key, value } of entries) {
+    const copy = arena.allocate(value.byteLength);
+    copy.set(value);
+    yield { key, value: copy };
   }
 }

@@ -29,6 +29,8 @@ export interface Work {
 
 /** The operations of one store transaction, and memory for the values that it encodes. */
 export interface Group {
+  /** Number of the commit: one more than that of the last one, or of one that failed. */
+  readonly commit: number;
   put(key: Uint8Array, value: Uint8Array): void;
   remove(key: Uint8Array): void;
   allocate(bytes: number): Buffer;
@@ -66,6 +68,7 @@ export class CommitQueue {
   readonly #arena = new Arena();
   readonly #nonce = randomInt(1, 2 ** 47);
   #sequence: number;
+  #staged: number;
   #owner: number;
   #queue: Queued[] = [];
   #running: Promise<void> | undefined;
@@ -78,6 +81,7 @@ export class CommitQueue {
   constructor(options: CommitQueueOptions) {
     this.#options = options;
     [this.#sequence, this.#owner] = readSequence(options.store);
+    this.#staged = this.#sequence;
   }
 
   /**
@@ -92,6 +96,16 @@ export class CommitQueue {
       this.#queue.push({ work, resolve, reject });
       this.#running ??= this.#run();
     });
+  }
+
+  /** Number of the last commit that is visible. */
+  get visible(): number {
+    return readSequence(this.#options.store)[0];
+  }
+
+  /** Number of the last commit of which the operations are known. */
+  get staged(): number {
+    return this.#staged;
   }
 
   /** Runs a group of upkeep, unless one is under way; false when the store failed or is closed. */
@@ -189,6 +203,7 @@ export class CommitQueue {
 
   #stage(taken: readonly Queued[], upkeep: Work | undefined, operations: PutOrRemove[]): Queued[] {
     const group: Group = {
+      commit: this.#sequence + 1,
       put: (key, value) => {
         operations.push({ key, value });
       },
@@ -197,6 +212,7 @@ export class CommitQueue {
       },
       allocate: (bytes) => this.#arena.allocate(bytes),
     };
+    this.#staged = group.commit;
     const usage = this.#options.store.usage();
     const staged: Queued[] = [];
     let bytes = 0;

@@ -117,7 +117,7 @@ function namedKey(kind: number, name: string): Uint8Array {
 }
 
 function prefixOf(kind: number, topic: number, partition: number, length: number): Buffer {
-  const key = Buffer.allocUnsafeSlow(length);
+  const key = Buffer.allocUnsafe(length);
   key[0] = kind;
   key.writeUInt16BE(topic, 1);
   key.writeUInt16BE(partition, 3);

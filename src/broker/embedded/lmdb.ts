@@ -45,14 +45,13 @@ export interface OrderedStore {
   /** The value, valid until the next call of any method. */
   get(key: Uint8Array): Uint8Array | undefined;
   keys(range: KeyRange): Iterable<Uint8Array>;
+  /** The entries at one moment; keys and values are copies. `done` must be called. */
+  snapshot(range: KeyRange): Snapshot;
   /**
-   * The entries at one moment; keys and values are copies. With `peek` a value is none, but valid only until the next
-   * entry, or call of any method. `done` must be called.
+   * Those of these keys that are there at one moment. A value is valid only until the next entry, or call of any
+   * method. `done` must be called.
    */
-  snapshot(
-    range: KeyRange,
-    peek?: boolean,
-  ): { readonly entries: Iterable<StoreEntry>; readonly done: () => void };
+  snapshotOf(keys: Iterable<Uint8Array>): Snapshot;
   /**
    * All or nothing. Resolves when visible; `flushed` when on stable storage. The bytes must not change
    * until then.
@@ -66,6 +65,11 @@ export interface OrderedStore {
 export interface StoreEntry {
   readonly key: Uint8Array;
   readonly value: Uint8Array;
+}
+
+export interface Snapshot {
+  readonly entries: Iterable<StoreEntry>;
+  readonly done: () => void;
 }
 
 export interface OrderedStoreOptions {
@@ -98,15 +102,8 @@ export function openOrderedStore(options: OrderedStoreOptions): OrderedStore {
   return {
     get: (key) => exactly(db.getBinaryFast(key)),
     keys: (range) => db.getKeys({ start: range.start, end: range.end }),
-    snapshot: ({ end, start }, peek = false) => {
-      const transaction = db.useReadTransaction();
-      return {
-        entries: peek ? peeked(db, { start, end }, transaction) : db.getRange({ start, end, transaction }),
-        done: () => {
-          transaction.done();
-        },
-      };
-    },
+    snapshot: ({ end, start }) => snapshot(db, (transaction) => db.getRange({ start, end, transaction })),
+    snapshotOf: (keys) => snapshot(db, (transaction) => entriesOf(db, keys, transaction)),
     write: async (operations) => {
       lastWriteFailed = true;
       const visible = await write(db, operations);
@@ -133,16 +130,30 @@ interface BinaryReads {
   getBinaryFast(key: Uint8Array, options: { readonly transaction: Transaction }): Uint8Array | undefined;
 }
 
-/** What no caller keeps is not copied. */
-function* peeked(
+function snapshot(
   db: RootDatabase<Uint8Array, Uint8Array>,
-  { end, start }: KeyRange,
+  entries: (transaction: Transaction) => Iterable<StoreEntry>,
+): Snapshot {
+  const transaction = db.useReadTransaction();
+  return {
+    entries: entries(transaction),
+    done: () => {
+      transaction.done();
+    },
+  };
+}
+
+function* entriesOf(
+  db: RootDatabase<Uint8Array, Uint8Array>,
+  keys: Iterable<Uint8Array>,
   transaction: Transaction,
-): Iterable<StoreEntry> {
-  for (const key of db.getKeys({ start, end, transaction })) {
-    // It is there: the keys are those of the same moment. (The types know of no options; the function does.)
-    const value = (db as unknown as BinaryReads).getBinaryFast(key, { transaction });
-    yield { key, value: exactly(value) as Uint8Array };
+): Generator<StoreEntry> {
+  for (const key of keys) {
+    // The types know of no options; the function does.
+    const value = exactly((db as unknown as BinaryReads).getBinaryFast(key, { transaction }));
+    if (value !== undefined) {
+      yield { key, value };
+    }
   }
 }
 

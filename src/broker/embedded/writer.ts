@@ -4,6 +4,7 @@ import { encodeBatch, planBatches } from './batch.ts';
 import type { CommitQueue, Group, Work } from './commit-queue.ts';
 import { type BatchHead, batchKey, entryKey, MAX_KEY_BYTES, partitionKey } from './keys.ts';
 import { encodePartitionState, PARTITION_STATE_BYTES, type PartitionLog } from './partition-log.ts';
+import type { TableChanges } from './table-changes.ts';
 
 /** What a writer needs to know of its broker. */
 export interface WriterContext {
@@ -14,6 +15,8 @@ export interface WriterContext {
   log(topic: string, partition: number): PartitionLog;
   /** The id of a table. @throws BrokerError when there is no such table partition. */
   tableId(table: string, partition: number): number;
+  /** What is told of the puts to a table partition; undefined where nobody asks. */
+  changes(table: number, partition: number): TableChanges | undefined;
 }
 
 export class EmbeddedWriter implements Writer {
@@ -75,6 +78,10 @@ export class EmbeddedWriter implements Writer {
 }
 
 interface TablePut {
+  /** Id of the table. */
+  readonly table: number;
+  readonly partition: number;
+  readonly name: string;
   readonly key: Uint8Array;
   readonly value: Uint8Array | null;
 }
@@ -129,7 +136,7 @@ class EmbeddedTransaction implements Transaction {
           `(it begins with ${key.slice(0, 80)})`,
       );
     }
-    this.#puts.push({ key: entryKey(id, partition, key), value });
+    this.#puts.push({ table: id, partition, name: key, key: entryKey(id, partition, key), value });
   }
 
   async commit(): Promise<Committed> {
@@ -138,7 +145,7 @@ class EmbeddedTransaction implements Transaction {
     this.#state = 'committing';
     try {
       const visible = await this.#context.commits.submit(
-        new TransactionWork(this.#writer, this.#appends, this.#puts),
+        new TransactionWork(this.#context, this.#writer, this.#appends, this.#puts),
       );
       this.#state = 'done';
       return visible;
@@ -174,6 +181,7 @@ interface PlannedBatch {
 class TransactionWork implements Work {
   readonly bytes: number;
   readonly bounded: boolean;
+  readonly #context: WriterContext;
   readonly #writer: EmbeddedWriter;
   readonly #puts: readonly TablePut[];
   readonly #appends: {
@@ -182,12 +190,16 @@ class TransactionWork implements Work {
     readonly plans: ReturnType<typeof planBatches>;
   }[] = [];
   readonly #staged = new Map<PartitionLog, BatchHead[]>();
+  /** That were told of the puts. */
+  readonly #changes = new Set<TableChanges>();
 
   constructor(
+    context: WriterContext,
     writer: EmbeddedWriter,
     appends: ReadonlyMap<PartitionLog, readonly OutgoingRecord[]>,
     puts: readonly TablePut[],
   ) {
+    this.#context = context;
     this.#writer = writer;
     this.#puts = puts;
     let bytes = 0;
@@ -220,6 +232,17 @@ class TransactionWork implements Work {
       });
     });
     const entries = this.#puts.map(({ key, value }) => ({ key, value: value && copyOf(value, group) }));
+    for (const { name, partition, table, value } of this.#puts) {
+      const changes = this.#context.changes(table, partition);
+      if (changes !== undefined) {
+        this.#changes.add(changes);
+        if (value === null) {
+          changes.remove(name, group.commit);
+        } else {
+          changes.put(name, group.commit);
+        }
+      }
+    }
     for (const [at, { log }] of this.#appends.entries()) {
       const planned = batches[at] ?? [];
       const last = planned.at(-1)?.head;
@@ -248,6 +271,9 @@ class TransactionWork implements Work {
     for (const [log, heads] of this.#staged) {
       log.appended(heads);
     }
+    for (const changes of this.#changes) {
+      changes.committed();
+    }
   }
 
   rolledBack(): void {
@@ -255,6 +281,10 @@ class TransactionWork implements Work {
       log.rollBack();
     }
     this.#staged.clear();
+    for (const changes of this.#changes) {
+      changes.rolledBack();
+    }
+    this.#changes.clear();
   }
 }
 

@@ -8,8 +8,8 @@ import type {
   Membership,
   OwnershipClaim,
   PartitionReader,
-  IsKnown,
   TableEntry,
+  TableMark,
   TopicSpec,
   Writer,
 } from '../broker.ts';
@@ -257,15 +257,17 @@ class KafkaBroker implements Broker {
     table: string,
     partition: number,
     prefix = '',
-    isKnown?: IsKnown,
+    since?: TableMark,
   ): AsyncGenerator<TableEntry> {
     this.#checkOpen();
     this.#check(table, 'table', partition);
-    for await (const entry of this.#tables.entries(table, partition, prefix)) {
-      if (isKnown?.(entry.key, entry.value) !== true) {
-        yield entry;
-      }
-    }
+    yield* this.#tables.entries(table, partition, prefix, since);
+  }
+
+  async tableMark(table: string, partition: number): Promise<TableMark> {
+    this.#checkOpen();
+    this.#check(table, 'table', partition);
+    return await this.#tables.mark(table, partition);
   }
 
   async tableGet(table: string, partition: number, key: string): Promise<Uint8Array | undefined> {

@@ -2,21 +2,34 @@ import type { LogRecord, TableEntry } from '../broker.ts';
 import { SortedKeys } from './sorted-keys.ts';
 import type { AppliedEntry } from './writer.ts';
 
+interface Entry {
+  readonly offset: number;
+  readonly value: Uint8Array | null;
+  /** Of the view, since when it says so. */
+  readonly version: number;
+}
+
 /**
  * What a compacted partition says, as far as it was read and as this process committed to it itself: for
  * each key what stands at the greatest offset known. The log behind `position` may still tell older
  * things about a key than an own commit did, so each entry remembers its offset.
  */
 export class TableView {
-  readonly #entries = new Map<string, { readonly offset: number; readonly value: Uint8Array | null }>();
+  readonly #entries = new Map<string, Entry>();
   /** Keys removed by own commits at offsets that were not read yet. They are entries until then. */
   readonly #removed = new Map<string, number>();
   #position = 0;
+  #version = 0;
   readonly #keys = new SortedKeys();
 
   /** All of the log below it is in the view. */
   get position(): number {
     return this.#position;
+  }
+
+  /** Another, and a greater one, whenever an entry has changed. */
+  get version(): number {
+    return this.#version;
   }
 
   /** Keys held, removed ones included until the log was read past their removal. */
@@ -50,13 +63,16 @@ export class TableView {
     return this.#entries.get(key)?.value ?? undefined;
   }
 
-  /** What stands now under keys that begin with `prefix`, in the order of their keys. */
-  entries(prefix: string): TableEntry[] {
+  /**
+   * What stands now under keys that begin with `prefix`, in the order of their keys.
+   * @param since a version: without what stood there then as well
+   */
+  entries(prefix: string, since = 0): TableEntry[] {
     const found: TableEntry[] = [];
     for (const key of this.#keys.from(prefix)) {
-      const value = this.get(key);
-      if (value !== undefined) {
-        found.push({ key, value });
+      const entry = this.#entries.get(key);
+      if (entry !== undefined && entry.value !== null && entry.version > since) {
+        found.push({ key, value: entry.value });
       }
     }
     return found;
@@ -67,7 +83,8 @@ export class TableView {
     if (present !== undefined && present.offset >= offset) {
       return;
     }
-    this.#entries.set(key, { offset, value });
+    this.#version++;
+    this.#entries.set(key, { offset, value, version: this.#version });
     if (present === undefined) {
       this.#keys.add(key);
     }

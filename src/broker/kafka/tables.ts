@@ -1,7 +1,7 @@
 import type { Clock } from '../../system/clock.ts';
 import { nextTurn } from '../../system/event-loop.ts';
 import type { Logger } from '../../system/logger.ts';
-import type { TableEntry } from '../broker.ts';
+import type { TableEntry, TableMark } from '../broker.ts';
 import { type FeedFetcher, PartitionFeed } from './feed.ts';
 import type { KafkaConnections } from './kafkajs.ts';
 import { endOffset } from './offsets.ts';
@@ -105,11 +105,22 @@ export class KafkaTables {
     return value === undefined ? undefined : new Uint8Array(value);
   }
 
-  async *entries(table: string, partition: number, prefix: string): AsyncGenerator<TableEntry> {
+  async mark(table: string, partition: number): Promise<TableMark> {
+    const view = await this.#refreshedOnce(table, partition);
+    return { view, at: view.version };
+  }
+
+  async *entries(
+    table: string,
+    partition: number,
+    prefix: string,
+    since?: TableMark,
+  ): AsyncGenerator<TableEntry> {
     const view = await this.#refreshedOnce(table, partition);
     let bytes = 0;
     let count = 0;
-    for (const entry of view.entries(prefix)) {
+    // A mark of a view that was read anew tells nothing of this one.
+    for (const entry of view.entries(prefix, since?.view === view ? since.at : 0)) {
       yield entry;
       bytes += entry.value.byteLength;
       count++;

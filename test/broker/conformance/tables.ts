@@ -1,4 +1,5 @@
 import { expect } from 'chai';
+import type { Broker, TableMark } from '../../../src/broker/broker.ts';
 import { entriesOf, NEVER, record, text } from '../helpers.ts';
 import type { Scene } from './scene.ts';
 
@@ -44,32 +45,104 @@ export function tableTests(scene: Scene): void {
       expect(await entries(1)).to.deep.equal([['a', 'other partition']]);
     });
 
-    it('are given without what the caller knows, which is shown every entry once, in order', async () => {
-      const values = new Map(
-        Array.from({ length: 40 }, (_, at) => [`k/${String(10 + at)}`, `${'v'.repeat(at)}${String(at)}`]),
-      );
-      values.set('k/7', 'w'.repeat(LARGE));
-      const transaction = (await scene.broker.openWriter('w')).begin();
-      for (const [key, value] of values) {
-        transaction.put(scene.table, 0, key, Buffer.from(value));
-      }
-      transaction.put(scene.table, 0, 'other', Buffer.from('of another prefix'));
-      await transaction.commit();
-      const shown: [string, string | null][] = [];
-      const isKnown = (key: string, value: Uint8Array): boolean => {
-        shown.push([key, text(value)]);
-        return Number(key.slice(2)) % 3 === 0;
+    it('are told since a mark: what was put since, by whomever, and nothing of what was removed', async () => {
+      const put = async (broker: Broker, writer: string, entries: Record<string, string | null>) => {
+        const transaction = (await broker.openWriter(writer)).begin();
+        for (const [key, value] of Object.entries(entries)) {
+          transaction.put(scene.table, 0, key, value === null ? null : Buffer.from(value));
+        }
+        await transaction.commit();
       };
-      const given: [string, Uint8Array][] = [];
-      for await (const { key, value } of scene.broker.tableEntries(scene.table, 0, 'k/', isKnown)) {
-        given.push([key, value]);
+      const given = async (since: TableMark, prefix?: string): Promise<[string, Uint8Array][]> => {
+        const entries: [string, Uint8Array][] = [];
+        for await (const { key, value } of scene.broker.tableEntries(scene.table, 0, prefix, since)) {
+          entries.push([key, value]);
+        }
+        return entries;
+      };
+      // When all are there: what comes later is not written over it.
+      const textsOf = (entries: readonly [string, Uint8Array][]): unknown =>
+        entries.map(([key, value]) => [key, text(value)]);
+      const other = await scene.beside();
+      await put(scene.broker, 'w', { 'k/1': 'one', 'k/2': 'two', 'k/3': 'three', other: 'of no prefix' });
+      await put(other, 'x', { 'k/4': 'four' });
+      await scene.broker.refreshTable(scene.table, 0);
+      const first = await scene.broker.tableMark(scene.table, 0);
+      expect(await given(first)).to.deep.equal([]);
+
+      await put(scene.broker, 'w', { 'k/3': 'w'.repeat(LARGE), 'k/2': null, 'k/10': 'ten', other: 'again' });
+      await put(other, 'x', { 'k/4': 'anew', 'k/0': 'nought' });
+      await scene.broker.refreshTable(scene.table, 0);
+      const second = await scene.broker.tableMark(scene.table, 0);
+      const since = await given(first, 'k/');
+      const expected = [
+        ['k/0', 'nought'],
+        ['k/10', 'ten'],
+        ['k/3', 'w'.repeat(LARGE)],
+        ['k/4', 'anew'],
+      ];
+      expect(textsOf(since)).to.deep.equal(expected);
+      expect(await given(second)).to.deep.equal([]);
+
+      await put(scene.broker, 'w', { 'k/10': 'later', 'k/2': 'back' });
+      expect(textsOf(await given(second))).to.deep.equal([
+        ['k/10', 'later'],
+        ['k/2', 'back'],
+      ]);
+    });
+
+    it('are told all where the mark is another’s', async () => {
+      const transaction = (await scene.broker.openWriter('w')).begin();
+      transaction.put(scene.table, 0, 'k', Buffer.from('value'));
+      await transaction.commit();
+      const old = await scene.broker.tableMark(scene.table, 0);
+      const ofOther = await scene.broker.tableMark(scene.table, 1);
+      await scene.reopen();
+      await scene.broker.refreshTable(scene.table, 0);
+      await scene.broker.tableMark(scene.table, 0);
+      for (const mark of [old, ofOther]) {
+        expect(await entriesOf(scene.broker, 0, undefined, scene.table, mark)).to.deep.equal([
+          ['k', 'value'],
+        ]);
       }
-      const all = [...values].sort(([a], [b]) => (a < b ? -1 : 1));
-      expect(shown).to.deep.equal(all);
-      // Looked at when all were read: what was given is not what is overwritten.
-      expect(given.map(([key, value]) => [key, text(value)])).to.deep.equal(
-        all.filter(([key]) => Number(key.slice(2)) % 3 !== 0),
-      );
+    });
+
+    it('come to what is there when they are told from mark to mark, whatever is committed meanwhile', async () => {
+      const writers = [await scene.broker.openWriter('w'), await (await scene.beside()).openWriter('x')];
+      const told = new Map<string, string | null>();
+      let mark: TableMark | undefined;
+      const tell = async (): Promise<void> => {
+        const next = await scene.broker.tableMark(scene.table, 0);
+        for (const [key, value] of await entriesOf(scene.broker, 0, 'key', scene.table, mark)) {
+          told.set(key, value);
+        }
+        mark = next;
+      };
+      const commits: Promise<unknown>[] = [];
+      for (let round = 0; round < 60; round++) {
+        // Those of one writer one after another, and neither waits for what is told.
+        const before = commits[round - 2];
+        const commit = async (): Promise<void> => {
+          await before;
+          const transaction = writers[round % 2]?.begin();
+          for (let at = 0; at < 8; at++) {
+            const key = `key ${String((round * 37 + at * 11) % 90)}`;
+            transaction?.put(scene.table, 0, key, Buffer.from(`${String(round)}/${String(at)}`));
+          }
+          await transaction?.commit();
+        };
+        commits.push(commit());
+        if (round % 7 === 3) {
+          await scene.broker.refreshTable(scene.table, 0);
+        }
+        await tell();
+      }
+      await Promise.all(commits);
+      await scene.broker.refreshTable(scene.table, 0);
+      await tell();
+      const sorted = [...told].sort(([a], [b]) => (a < b ? -1 : 1));
+      expect(sorted).to.deep.equal(await entries(0));
+      expect(sorted).to.have.length(90);
     });
 
     it('are restored after many updates and removals, by whichever writer', async () => {

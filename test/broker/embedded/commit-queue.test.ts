@@ -33,6 +33,10 @@ class ScriptedStore implements OrderedStore {
     return { entries: [], done: () => undefined };
   }
 
+  snapshotOf(): ReturnType<OrderedStore['snapshotOf']> {
+    return this.snapshot();
+  }
+
   async write(operations: readonly PutOrRemove[]): Promise<{ readonly flushed: Promise<void> }> {
     await new Promise((next) => setImmediate(next));
     const sequence = Buffer.from(sequenceKey).toString('latin1');

@@ -27,6 +27,7 @@ function partition(values: readonly string[]) {
   });
   const store = { get: (key: Uint8Array) => stored.get(keyOf(key)) } as unknown as OrderedStore;
   const group = {
+    commit: 1,
     put: () => undefined,
     remove: (key: Uint8Array) => stored.delete(keyOf(key)),
     allocate: (bytes: number) => Buffer.alloc(bytes),
