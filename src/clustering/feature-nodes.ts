@@ -1,5 +1,6 @@
 import type { CellAddress } from '../geo/s2.ts';
 import type { UnitVector } from '../geo/sphere.ts';
+import { Slab } from './slab.ts';
 
 /** Doubles of one node: weight, mean x, y, z, SSE. */
 export const NODE_DOUBLES = 5;
@@ -17,6 +18,9 @@ const MERGED = new Float64Array(NODE_DOUBLES);
 const FIRST_CAPACITY = 16;
 /** What takes over memory and finds too little is likely to be followed by more: it gets so many times what it needs. */
 const ROOM_TO_FOLLOW = 1.5;
+
+/** What is decoded for the first time: until one of them changes, or a few of their region are moved together. */
+const TOGETHER = new Slab(1024 * 1024);
 
 /** Receives features in a tree's fixed order. */
 export type FeatureVisitor = (weight: number, x: number, y: number, z: number, sse: number) => void;
@@ -65,19 +69,11 @@ export class FeatureNodes {
   private used = 1;
   private free = 0;
 
-  /**
-   * Makes room for so many nodes, where it can in the memory of `spare`, which are of no more use then.
-   * @param most that those who will take over this memory can have
-   */
-  constructor(nodes = FIRST_CAPACITY - 1, spare?: FeatureNodes, most = nodes) {
+  /** Makes room for so many nodes. */
+  constructor(nodes = FIRST_CAPACITY - 1, memory: Memory = allocateNodes(nodes + 1)) {
     this.capacity = nodes + 1;
-    if (spare !== undefined && spare.room >= this.capacity) {
-      this.room = spare.room;
-      [this.features, this.children] = takenOver(spare.features, this.capacity);
-    } else {
-      this.room = spare === undefined ? this.capacity : roomToFollow(this.capacity, most + 1);
-      [this.features, this.children] = nodesIn(allocateNodes(this.room), 0, this.capacity);
-    }
+    this.room = memory.byteLength / NODE_BYTES;
+    [this.features, this.children] = nodesIn(memory.buffer, memory.byteOffset, this.capacity);
   }
 
   get memoryBytes(): number {
@@ -118,7 +114,7 @@ export class FeatureNodes {
   }
 
   private grow(capacity: number): void {
-    const [features, children] = nodesIn(allocateNodes(capacity), 0, capacity);
+    const [features, children] = nodesIn(new ArrayBuffer(capacity * NODE_BYTES), 0, capacity);
     features.set(this.features);
     children.set(this.children);
     this.features = features;
@@ -181,12 +177,33 @@ export class FeatureNodes {
     return node;
   }
 
-  /** Nodes 1 to `count`, without children, and still without features; `spare` and `most` as in the constructor. */
-  static of(count: number, spare?: FeatureNodes, most?: number): FeatureNodes {
-    const nodes = new FeatureNodes(count, spare, most);
+  /** Nodes 1 to `count`, without children, and still without features. */
+  static of(count: number, memory?: Memory): FeatureNodes {
+    const nodes = new FeatureNodes(count, memory);
     nodes.used = count + 1;
     nodes.live = count;
     return nodes;
+  }
+
+  /**
+   * The same, for what is not likely to grow: many of them in one buffer.
+   * @param spare of no more use: its memory is taken over where it is enough
+   * @param most that those who will take over this memory can have
+   */
+  static toFill(count: number, spare: FeatureNodes | undefined, most: number): FeatureNodes {
+    const capacity = count + 1;
+    if (spare === undefined) {
+      return FeatureNodes.of(count, TOGETHER.take(capacity * NODE_BYTES));
+    }
+    if (spare.room >= capacity) {
+      const { buffer, byteOffset } = spare.features;
+      const nodes = FeatureNodes.of(count, new Uint8Array(buffer, byteOffset, spare.room * NODE_BYTES));
+      // All but the features of nodes above 0 is to be zero.
+      nodes.features.fill(0, 0, NODE_DOUBLES);
+      nodes.children.fill(0);
+      return nodes;
+    }
+    return FeatureNodes.of(count, allocateNodes(roomToFollow(capacity, most + 1)));
   }
 
   /** Sum of the nodes' weights. */
@@ -415,9 +432,11 @@ const FAMILIES = {
 /** Bytes of one node: its features and children. */
 const NODE_BYTES = NODE_DOUBLES * Float64Array.BYTES_PER_ELEMENT + 4 * Int32Array.BYTES_PER_ELEMENT;
 
+type Memory = Uint8Array<ArrayBuffer>;
+
 /** Memory for the features and children of so many nodes, in one buffer: to allocate one takes longer than to fill it. */
-function allocateNodes(capacity: number): ArrayBuffer {
-  return new ArrayBuffer(capacity * NODE_BYTES);
+function allocateNodes(capacity: number): Memory {
+  return new Uint8Array(capacity * NODE_BYTES);
 }
 
 /** @param most that there can be */
@@ -426,14 +445,6 @@ function roomToFollow(capacity: number, most: number): number {
 }
 
 type NodeArrays = [Float64Array<ArrayBuffer>, Int32Array<ArrayBuffer>];
-
-/** The memory that begins with these features; all but the features of nodes above 0 is zero. */
-function takenOver({ buffer, byteOffset }: Float64Array<ArrayBuffer>, capacity: number): NodeArrays {
-  const [features, children] = nodesIn(buffer, byteOffset, capacity);
-  features.fill(0, 0, NODE_DOUBLES);
-  children.fill(0);
-  return [features, children];
-}
 
 function nodesIn(buffer: ArrayBuffer, from: number, capacity: number): NodeArrays {
   const features = new Float64Array(buffer, from, capacity * NODE_DOUBLES);

@@ -1,7 +1,7 @@
 import { type CellAddress, MAX_LEVEL } from '../geo/s2.ts';
-import { encodedBytes } from './encoded-bytes.ts';
 import { FACES, FeatureNodes, NODE_DOUBLES } from './feature-nodes.ts';
 import { SummaryFormatError } from './features.ts';
+import { Slab } from './slab.ts';
 
 /**
  * The bytes of a feature tree, little-endian:
@@ -43,11 +43,14 @@ export interface TreeState {
   readonly nodes: FeatureNodes;
 }
 
+/** What is encoded is written at once, and of no more use then. */
+export const ENCODED = new Slab(256 * 1024);
+
 /** @param before so many bytes are left for what is to come before it */
 export function encodeTree(state: TreeState, before = 0): Uint8Array {
   const { root, roots, nodes } = state;
   const count = nodes.live;
-  const all = encodedBytes(before + TREE_HEADER_BYTES + count * (1 + NODE_BYTES));
+  const all = ENCODED.take(before + TREE_HEADER_BYTES + count * (1 + NODE_BYTES));
   const bytes = all.subarray(before);
   const view = new DataView(bytes.buffer, bytes.byteOffset);
   bytes[0] = TREE_FORMAT_VERSION;
@@ -142,7 +145,7 @@ export function decodeTree(bytes: Uint8Array, spare?: FeatureNodes): TreeState {
     faces < 64 && (root === 'sphere' || (faces & ~(1 << root.face)) === 0),
     'its faces do not fit its root',
   );
-  const nodes = readFeatures(view, FeatureNodes.of(count, spare, limit), count);
+  const nodes = readFeatures(view, FeatureNodes.toFill(count, spare, limit), count);
   const masks = bytes.subarray(TREE_HEADER_BYTES, TREE_HEADER_BYTES + count);
   const roots = readStructure(masks, faces, root === 'sphere' ? 0 : root.level, nodes.children);
   return { root, limit, threshold, roots, nodes };

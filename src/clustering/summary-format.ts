@@ -17,8 +17,7 @@
  * | 40 | the tree (`feature-tree-format.ts`) |
  */
 import { type CellAddress, MAX_REGION_LEVEL, regionCount } from '../geo/s2.ts';
-import { encodedBytes } from './encoded-bytes.ts';
-import { limitOf, TREE_HEADER_BYTES } from './feature-tree-format.ts';
+import { ENCODED, limitOf, TREE_HEADER_BYTES } from './feature-tree-format.ts';
 import { FeatureTree } from './feature-tree.ts';
 import { SummaryFormatError } from './features.ts';
 import { Pane } from './pane.ts';
@@ -42,7 +41,7 @@ const PANE_BYTES = 40;
 
 export function encodeHead({ level, panes, region, rows, watermark }: SummaryHead): Uint8Array {
   const names = new TextEncoder().encode(panes.join(','));
-  const bytes = encodedBytes(HEAD_BYTES + names.length);
+  const bytes = ENCODED.take(HEAD_BYTES + names.length);
   const view = new DataView(bytes.buffer, bytes.byteOffset);
   bytes[0] = FORMAT_VERSION;
   bytes[1] = level;

@@ -24,7 +24,7 @@ import type {
 } from '../broker.ts';
 import { BrokerError, missingTopics, NotOwnerError, StoreUnusableError } from '../errors.ts';
 import { firstRecordSince } from '../read-to-end.ts';
-import type { Arena } from './arena.ts';
+import { Arena } from './arena.ts';
 import { Catalog, formatEntry } from './catalog.ts';
 import { CommitQueue } from './commit-queue.ts';
 import { entryKey, entryNameOf, entryRange, writerKey } from './keys.ts';
@@ -61,8 +61,8 @@ const CLOSE_WITHIN_MS = 20_000;
 const UPKEEP_AGAIN_MS = 5;
 const REMOVALS_A_GROUP = 64;
 /** Bytes of table entries handed out before other work gets a turn. */
-const RESTORE_SLICE_BYTES = 512 * 1024;
-const RESTORE_SLICE_ENTRIES = 1000;
+const RESTORE_SLICE_BYTES = 256 * 1024;
+const RESTORE_SLICE_ENTRIES = 256;
 /** For reads that are bound to end. */
 const NEVER = new AbortController().signal;
 
@@ -288,8 +288,7 @@ class LmdbBroker implements EmbeddedBroker {
     this.#checkOpen();
     const id = this.#catalog.tableId(table, partition);
     const { done, entries } =
-      this.#changedEntries(id, partition, prefix, since) ??
-      this.#store.snapshot(entryRange(id, partition, prefix));
+      this.#changedEntries(id, partition, prefix, since) ?? this.#allEntries(id, partition, prefix);
     try {
       let bytes = 0;
       let count = 0;
@@ -321,6 +320,11 @@ class LmdbBroker implements EmbeddedBroker {
       this.#changes.set(of, view);
     }
     return Promise.resolve({ view, at: this.#commits.visible });
+  }
+
+  #allEntries(table: number, partition: number, prefix: string): Snapshot {
+    const { done, entries } = this.#store.snapshot(entryRange(table, partition, prefix));
+    return { done, entries: copies(entries, new Arena()) };
   }
 
   /** What was put since the mark; undefined where that is not known. */

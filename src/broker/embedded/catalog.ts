@@ -228,8 +228,8 @@ function collect(
   const found: { readonly key: Uint8Array; readonly value: Uint8Array }[] = [];
   const { entries, done } = store.snapshot(range);
   try {
-    for (const entry of entries) {
-      found.push(entry);
+    for (const { key, value } of entries) {
+      found.push({ key, value: Uint8Array.from(value) });
       if (found.length >= limit) {
         break;
       }

@@ -105,11 +105,9 @@ export function entryRange(topic: number, partition: number, prefix: string): Ke
 }
 
 export function entryNameOf(key: Uint8Array): string {
-  return Buffer.from(
-    key.buffer,
-    key.byteOffset + PARTITION_PREFIX_BYTES,
-    key.byteLength - PARTITION_PREFIX_BYTES,
-  ).toString('utf8');
+  // Of a small array the engine makes a buffer of its own only when it is asked for it: not of each of thousands of keys.
+  const bytes = Buffer.isBuffer(key) ? key : Buffer.from(key.buffer, key.byteOffset, key.byteLength);
+  return bytes.toString('utf8', PARTITION_PREFIX_BYTES);
 }
 
 function namedKey(kind: number, name: string): Uint8Array {

@@ -17,8 +17,8 @@ const ANEW_AFTER_MS = 3_600_000;
 /** Decoded between two turns of the event loop while a table is read. */
 const PIECE_BYTES = 256 * 1024;
 /** Handed out between two turns of the event loop. */
-const SLICE_BYTES = 512 * 1024;
-const SLICE_ENTRIES = 1_000;
+const SLICE_BYTES = 256 * 1024;
+const SLICE_ENTRIES = 256;
 
 export interface KafkaTablesOptions {
   readonly connections: Pick<KafkaConnections, 'leader' | 'refresh'>;
