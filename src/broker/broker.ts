@@ -115,8 +115,7 @@ export interface Broker {
   refreshTable(table: string, partition: number): Promise<void>;
 
   /**
-   * All live entries of one table partition as last refreshed, in ascending order of their keys. Their bytes may be a
-   * part of many more: who keeps few of them copies them.
+   * All live entries of one table partition as last refreshed, in ascending order of their keys.
    * @param since a mark of the partition: only entries that were put since it was made need be told, with others or
    * without; of entries that were removed nothing is told. Their bytes are valid until the next call with a mark of
    * the partition.

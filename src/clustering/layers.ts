@@ -28,7 +28,7 @@ export interface LayeredRegion extends Layers {
 }
 
 /** What is merged, before it is laid out level by level: one for all, there are hundreds of regions. */
-const MERGED = new FeatureNodes();
+const MERGING = new FeatureNodes();
 /** Arrays of sums are made so much longer, for the next layer of the same cell. */
 const SPARE = 1.25;
 
@@ -48,7 +48,7 @@ export function layerOf(tree: FeatureTree, spare?: Float64Array): Layer {
 
 /** One layer of all rows of trees over the same cell, each tree's rows counting `factors` times. */
 export function mergedLayer(trees: readonly FeatureTree[], factors: readonly number[]): Layer {
-  const nodes = MERGED;
+  const nodes = MERGING;
   nodes.clear();
   const roots = new Int32Array(FACES);
   for (let at = 0; at < trees.length; at++) {

@@ -227,12 +227,11 @@ export class RegionSummary implements RegionState {
         last.absorb(pane, this.features);
       }
     }
-    for (const pane of arranged) {
-      if (pane.span.from < newest.from) {
-        pane.settle(this.features);
-      }
+    const older = arranged.filter(({ span }) => span.from < newest.from);
+    for (const pane of older) {
+      pane.settle(this.features);
     }
-    FeatureTree.pack(arranged.filter(({ span }) => span.from < newest.from).map(({ tree }) => tree));
+    FeatureTree.pack(older.map(({ tree }) => tree));
     this.kept = arranged;
   }
 

@@ -24,7 +24,7 @@ import type {
 } from '../broker.ts';
 import { BrokerError, missingTopics, NotOwnerError, StoreUnusableError } from '../errors.ts';
 import { firstRecordSince } from '../read-to-end.ts';
-import { Arena } from './arena.ts';
+import type { Arena } from './arena.ts';
 import { Catalog, formatEntry } from './catalog.ts';
 import { CommitQueue } from './commit-queue.ts';
 import { entryKey, entryNameOf, entryRange, writerKey } from './keys.ts';
@@ -121,7 +121,7 @@ class LmdbBroker implements EmbeddedBroker {
   readonly #members = new Set<string>();
   readonly #readers = new Set<EmbeddedReader>();
   /** Of the table partitions of which somebody has a mark. */
-  readonly #changes = new Map<string, TableChanges>();
+  readonly #changes = new Map<number, TableChanges>();
   #declaring: Promise<unknown> = Promise.resolve();
   #cancelUpkeep: () => void = () => undefined;
   #closing: Promise<void> | undefined;
@@ -288,7 +288,8 @@ class LmdbBroker implements EmbeddedBroker {
     this.#checkOpen();
     const id = this.#catalog.tableId(table, partition);
     const { done, entries } =
-      this.#changedEntries(id, partition, prefix, since) ?? this.#allEntries(id, partition, prefix);
+      this.#changedEntries(id, partition, prefix, since) ??
+      this.#store.snapshot(entryRange(id, partition, prefix));
     try {
       let bytes = 0;
       let count = 0;
@@ -320,11 +321,6 @@ class LmdbBroker implements EmbeddedBroker {
       this.#changes.set(of, view);
     }
     return Promise.resolve({ view, at: this.#commits.visible });
-  }
-
-  #allEntries(table: number, partition: number, prefix: string): Snapshot {
-    const { done, entries } = this.#store.snapshot(entryRange(table, partition, prefix));
-    return { done, entries: copies(entries, new Arena()) };
   }
 
   /** What was put since the mark; undefined where that is not known. */
@@ -444,8 +440,9 @@ class LmdbBroker implements EmbeddedBroker {
   }
 }
 
-function partitionOf(table: number, partition: number): string {
-  return `${String(table)}/${String(partition)}`;
+/** One number for both: each has 16 bits in the store's keys. */
+function partitionOf(table: number, partition: number): number {
+  return table * 2 ** 16 + partition;
 }
 
 function* copies(entries: Snapshot['entries'], arena: Arena): Snapshot['entries'] {

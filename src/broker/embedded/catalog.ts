@@ -228,8 +228,8 @@ function collect(
   const found: { readonly key: Uint8Array; readonly value: Uint8Array }[] = [];
   const { entries, done } = store.snapshot(range);
   try {
-    for (const { key, value } of entries) {
-      found.push({ key, value: Uint8Array.from(value) });
+    for (const entry of entries) {
+      found.push(entry);
       if (found.length >= limit) {
         break;
       }

@@ -45,9 +45,9 @@ export interface OrderedStore {
   /** The value, valid until the next call of any method. */
   get(key: Uint8Array): Uint8Array | undefined;
   keys(range: KeyRange): Iterable<Uint8Array>;
-  /** The entries at one moment. A value is valid only until the next entry, or call of any method. `done` must be called. */
+  /** The entries at one moment; keys and values are copies. `done` must be called. */
   snapshot(range: KeyRange): Snapshot;
-  /** The same of those of these keys that are there. */
+  /** The same of those of these keys that are there. A value is valid only until the next entry, or call of any method. */
   snapshotOf(keys: Iterable<Uint8Array>): Snapshot;
   /**
    * All or nothing. Resolves when visible; `flushed` when on stable storage. The bytes must not change
@@ -99,8 +99,7 @@ export function openOrderedStore(options: OrderedStoreOptions): OrderedStore {
   return {
     get: (key) => exactly(db.getBinaryFast(key)),
     keys: (range) => db.getKeys({ start: range.start, end: range.end }),
-    snapshot: ({ end, start }) =>
-      snapshot(db, (transaction) => entriesOf(db, db.getKeys({ start, end, transaction }), transaction)),
+    snapshot: ({ end, start }) => snapshot(db, (transaction) => db.getRange({ start, end, transaction })),
     snapshotOf: (keys) => snapshot(db, (transaction) => entriesOf(db, keys, transaction)),
     write: async (operations) => {
       lastWriteFailed = true;

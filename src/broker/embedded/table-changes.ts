@@ -55,9 +55,4 @@ export class TableChanges {
     }
     return keys;
   }
-
-  /** Number of keys that are kept. */
-  get size(): number {
-    return this.#commits.size;
-  }
 }
